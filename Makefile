@@ -1,0 +1,49 @@
+# Every target sets up what it needs, in a fresh clone as well; `make` alone lists them.
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+# Looked up only when .venv is made: the machine's first Python that is new enough.
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& echo $$python && break; done)
+BIN := .venv/bin
+MANAGE := LOYALTY_MODE=test $(BIN)/python manage.py
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--custom-compile-command 'make requirements'
+
+.PHONY: help setup demo test check format screenshots requirements
+
+help:  ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup:  ## Make .venv and install what requirements-dev.txt pins
+	@python=$(PYTHON); test -n "$$python" || { \
+		echo 'Python 3.11 or newer is needed. Type: sudo apt-get install python3' >&2; exit 1; }; \
+	$$python scripts/setup_venv.py
+
+demo: setup  ## Run the panel, its worker and a sandbox engine with made-up customers
+	@$(BIN)/python scripts/demo.py
+
+test: setup  ## Run all tests: SQLite, browser, PostgreSQL, and what they wrote
+	@$(BIN)/python scripts/run_tests.py
+
+check: setup  ## Check style, types, import direction, migrations, deployment and diagrams
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	LOYALTY_MODE=test $(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(MANAGE) makemigrations --check --dry-run
+	$(BIN)/python scripts/check_deploy.py
+	$(MANAGE) draw_states --check
+
+format: setup  ## Put the code into the shape that `check` asks for
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+screenshots: setup  ## Take the pictures of the docs again
+	$(BIN)/python scripts/screenshots.py
+
+requirements: setup  ## Pin what requirements*.in ask for (upgrade=1 takes the newest)
+	$(COMPILE) $(if $(upgrade),--upgrade) requirements.in -o requirements.txt
+	$(COMPILE) $(if $(upgrade),--upgrade) --constraint requirements.txt \
+		requirements-dev.in -o requirements-dev.txt

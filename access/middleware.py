@@ -1,0 +1,65 @@
+"""Lets a panel request through only with a bearer that is good at this installation."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+
+from access.models import Bearer
+from stores.models import Associate, Installation, Till
+
+View = Callable[..., HttpResponse]
+
+
+class PanelRequest(HttpRequest):
+    """What a view behind `bearer_required` is given."""
+
+    id: str
+    htmx: Any
+    installation: Installation
+    till: Till
+    associate: Associate
+
+
+def bearer_required(view: View) -> View:
+    """Mark a panel view: the middleware answers 401 before CSRF is looked at."""
+
+    @wraps(view)
+    def wrapped(request: HttpRequest, installation: str, *args: Any, **kwargs: Any) -> HttpResponse:
+        return view(request, *args, **kwargs)
+
+    wrapped.bearer_required = True  # type: ignore[attr-defined]
+    return wrapped
+
+
+class BearerMiddleware:
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(
+        self, request: Any, view: View, _args: Any, kwargs: dict[str, Any]
+    ) -> HttpResponse | None:
+        if not getattr(view, "bearer_required", False):
+            return None
+        bearer = find_bearer(request, kwargs["installation"])
+        if bearer is None:
+            return render(request, "access/session_over.html", status=401)
+        request.installation = bearer.installation
+        request.till = bearer.till
+        request.associate = bearer.associate
+        # A bearer is sent by our script alone, never by the browser on its own: no CSRF.
+        request._dont_enforce_csrf_checks = True
+        return None
+
+
+def find_bearer(request: HttpRequest, installation_id: str) -> Bearer | None:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        return None
+    return Bearer.objects.for_token(token.strip(), installation_id, timezone.now())

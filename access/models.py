@@ -1,0 +1,75 @@
+"""The bearer: how a panel in a frame says which till and which person it serves.
+
+It lives in the page's memory, because no cookie and no storage survives in a cross-site
+frame under every browser policy.
+"""
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from django.db import models
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from stores.models import Associate, Installation, Till
+
+LIFE = timedelta(minutes=5)
+
+
+def digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+class BearerQuerySet(models.QuerySet["Bearer"]):
+    def live(self, now: datetime) -> "BearerQuerySet":
+        """Still good, and of an installation, till and associate that are not disabled."""
+        return self.filter(
+            expires_at__gt=now,
+            revoked_at=None,
+            installation__is_active=True,
+            till__is_active=True,
+            till__store__is_active=True,
+            associate__is_active=True,
+        )
+
+    def for_token(self, token: str, installation_id: str, now: datetime) -> "Bearer | None":
+        return (
+            self.live(now)
+            .filter(token_sha256=digest(token), installation_id=installation_id)
+            .select_related("installation", "till__store__installation", "associate")
+            .first()
+        )
+
+
+class Bearer(models.Model):
+    """Who acts where, for five minutes. Only the token's SHA-256 is kept."""
+
+    token_sha256 = models.CharField(max_length=64, unique=True)
+    installation = models.ForeignKey(Installation, models.CASCADE)
+    till = models.ForeignKey(Till, models.CASCADE)
+    associate = models.ForeignKey(Associate, models.CASCADE)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    expires_at = models.DateTimeField(db_index=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    objects: ClassVar = BearerQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"{self.associate} at {self.till}"
+
+    @classmethod
+    def issue(cls, till: Till, associate: Associate, now: datetime | None = None) -> str:
+        """A new bearer's token: the only time that it can be read."""
+        now = now or timezone.now()
+        cls.objects.filter(expires_at__lt=now - timedelta(days=1)).delete()
+        token = secrets.token_urlsafe(32)
+        cls.objects.create(
+            token_sha256=digest(token),
+            installation_id=till.store.installation_id,
+            till=till,
+            associate=associate,
+            expires_at=now + LIFE,
+        )
+        return token

@@ -1,0 +1,94 @@
+"""What the screen shows of a member: who, what they have, what they can get, what is open."""
+
+from dataclasses import dataclass
+
+from access.middleware import PanelRequest
+from associates.tokens import Ask, sign_ask
+from connectors.errors import OutsideError
+from members.engine import beside, engine
+from members.identity import Email, Identity, Phone
+from members.lookup import FoundMember, find_member, identifier
+from members.models import Member
+from offers.catalogue import Kind, Offer, catalogue, rank
+from offers.money import show_money
+from redemptions.models import PendingRedemption
+from redemptions.states import UNDER_WAY
+
+# Offers out of reach are a nudge, not a list.
+NEARLY = 3
+
+
+@dataclass(frozen=True, slots=True)
+class OfferCard:
+    offer: Offer
+    ask: str
+    short_by: int
+    worth: str
+
+
+@dataclass(frozen=True, slots=True)
+class MemberScreen:
+    member: FoundMember
+    ready: list[OfferCard]
+    nearly: list[OfferCard]
+    offers_failed: bool
+    pending: list[PendingRedemption]
+    found_by_phone: bool
+
+    @property
+    def under_way(self) -> bool:
+        """A redemption is not ended: no other may begin."""
+        return any(redemption.state in UNDER_WAY for redemption in self.pending)
+
+    @property
+    def can_redeem(self) -> bool:
+        return not self.under_way and not self.member.why_not
+
+
+def look_up(request: PanelRequest, identity: Identity) -> MemberScreen:
+    """The customer and their in-store offers, asked for side by side.
+
+    Raises the connector's errors where the customer can't be read; offers that can't be read
+    leave the rest of the screen as it is.
+    """
+    client = engine()
+    reading = beside(lambda: catalogue.read(client, request.installation, identifier(identity)))
+    member = find_member(client, identity)
+    try:
+        offers, failed = reading.result(), False
+    except OutsideError:
+        offers, failed = [], True
+    return compose(member, offers, failed=failed, by_phone=isinstance(identity, Phone))
+
+
+def refresh(request: PanelRequest, member: Member) -> MemberScreen:
+    return look_up(request, Email(member.email))
+
+
+def compose(
+    member: FoundMember, offers: list[Offer], *, failed: bool, by_phone: bool
+) -> MemberScreen:
+    cards = [card(member, offer) for offer in rank(offers, member.points_available)]
+    return MemberScreen(
+        member=member,
+        ready=[c for c in cards if not c.short_by],
+        nearly=[c for c in cards if c.short_by][:NEARLY],
+        offers_failed=failed,
+        pending=list(PendingRedemption.objects.open_for(member.id)) if member.id else [],
+        found_by_phone=by_phone,
+    )
+
+
+def card(member: FoundMember, offer: Offer) -> OfferCard:
+    available = member.points_available
+    ask = sign_ask(Ask(member.id, offer, available)) if member.id else ""
+    return OfferCard(offer, ask, offer.short_by(available), worth(offer, available))
+
+
+def worth(offer: Offer, available: int) -> str:
+    """What it takes off, as money; for a variable offer, with all the points there are."""
+    cents = offer.worth_cents(available)
+    if cents is None or cents <= 0:
+        return ""
+    money = show_money(cents, offer.currency)
+    return f"up to {money}" if offer.kind is Kind.VARIABLE else money

@@ -1,0 +1,21 @@
+"""The panel: one page, and the parts that it asks for. Nothing personal is ever in an address."""
+
+from django.urls import path
+
+from associates import enrolling, views
+
+urlpatterns = [
+    path("", views.shell, name="panel"),
+    path("session", views.session, name="session"),
+    path("lookup", views.lookup, name="lookup"),
+    path("members/<uuid:member_id>", views.member, name="member"),
+    path("members/<uuid:member_id>/ask", views.ask, name="ask"),
+    path("redeem", views.redeem, name="redeem"),
+    path("redemptions/<uuid:redemption_id>", views.coupon, name="coupon"),
+    path("redemptions/<uuid:redemption_id>/check", views.check, name="check"),
+    path("redemptions/<uuid:redemption_id>/undo", views.undo, name="undo"),
+    path("new", enrolling.form, name="new"),
+    path("new/check", enrolling.check_field, name="check-field"),
+    path("enrol", enrolling.enrol, name="enrol"),
+    path("enrol/wait", enrolling.wait, name="enrol-wait"),
+]

@@ -1,0 +1,188 @@
+"""The associate's screen: look up, redeem, undo. Each view answers one part of the page."""
+
+import uuid
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+from django_htmx.http import trigger_client_event
+
+from access.middleware import PanelRequest
+from associates.answers import alert, explain, screen
+from associates.coupons import coupon_context, refusal
+from associates.member_screen import look_up, refresh
+from associates.tokens import PageTooOld, mint_act, read_act, read_ask
+from connectors.errors import NotFound
+from members.engine import engine
+from members.identity import Phone, read_identity
+from members.models import Member
+from offers.catalogue import Kind
+from offers.money import show_money
+from redemptions import actions
+from redemptions.errors import OpenCodeExists, WrongPoints
+from redemptions.models import PendingRedemption
+from redemptions.settling import see_to
+from redemptions.states import State
+from stores.models import Installation
+
+# No balance has more digits, and a database column has no room for more.
+MOST_POINTS = 1_000_000_000
+
+
+@never_cache
+@require_GET
+def shell(request: HttpRequest, installation: str) -> HttpResponse:
+    """The page itself: anonymous and empty until it has launched."""
+    get_object_or_404(Installation, id=installation, is_active=True)
+    return render(request, "associates/panel.html", {"installation": installation})
+
+
+@screen
+@require_GET
+def session(request: PanelRequest) -> HttpResponse:
+    """Which store, till and person this panel serves."""
+    return render(request, "associates/session.html")
+
+
+@screen
+@require_POST
+def lookup(request: PanelRequest) -> HttpResponse:
+    identity = read_identity(request.POST.get("query", ""), request.till.store.phone_region)
+    try:
+        found = look_up(request, identity)
+    except NotFound:
+        context = {"by_phone": isinstance(identity, Phone), "query": request.POST["query"]}
+        return render(request, "associates/not_found.html", context, status=404)
+    return render(request, "associates/member.html", {"screen": found})
+
+
+@screen
+@require_GET
+def member(request: PanelRequest, member_id: uuid.UUID) -> HttpResponse:
+    """The member's figures as they are now, each part put where it stands on the page."""
+    row = Member.objects.get(id=member_id)
+    context = {"screen": refresh(request, row), "in_place": True}
+    return render(request, "associates/member.html", context)
+
+
+@screen
+@require_POST
+def ask(request: PanelRequest, member_id: uuid.UUID) -> HttpResponse:
+    """The dialog that asks before points are spent. The act's key is minted with it."""
+    wanted = read_ask(request.POST.get("ask", ""))
+    if wanted.member_id != member_id:
+        raise PageTooOld
+    open_code = PendingRedemption.objects.filter(
+        member_id=member_id, offer_id=wanted.offer.id, ticket="", state=State.ISSUED
+    ).first()
+    return render_dialog(request, request.POST["ask"], open_code=open_code)
+
+
+def render_dialog(
+    request: PanelRequest, ask_token: str, *, open_code: PendingRedemption | None, status: int = 200
+) -> HttpResponse:
+    wanted = read_ask(ask_token)
+    offer = wanted.offer
+    cents = offer.worth_cents(offer.points)
+    context = {
+        "ask": ask_token,
+        "act": mint_act(request.associate.id, wanted.member_id, offer.id),
+        "offer": offer,
+        "available": wanted.available,
+        "left": wanted.available - offer.points,
+        "variable": offer.kind is Kind.VARIABLE,
+        "worth": show_money(cents, offer.currency) if cents else "",
+        "open_code": open_code,
+    }
+    return render(request, "associates/ask.html", context, status=status)
+
+
+@screen
+@require_POST
+def redeem(request: PanelRequest) -> HttpResponse:
+    """Spend the points. The same act gives the same coupon, however often it is sent."""
+    token = read_act(request.POST.get("act", ""), max_age=None)
+    if token.associate_id != request.associate.id:
+        raise PageTooOld
+    act = actions.Act(
+        key=token.key,
+        installation=request.installation,
+        till=request.till,
+        associate=request.associate,
+    )
+    if act.earlier() is None:
+        # A repeat may come late; a new act may not.
+        read_act(request.POST["act"])
+    try:
+        redemption = actions.redeem(
+            engine=engine(),
+            act=act,
+            member=Member.objects.get(id=token.member_id),
+            offer_id=token.offer_id,
+            points=read_points(request.POST.get("points")),
+            another=request.POST.get("another") == "1",
+        )
+    except OpenCodeExists as exists:
+        return ask_about_another(request, exists)
+    return show_coupon(request, redemption)
+
+
+def ask_about_another(request: PanelRequest, exists: OpenCodeExists) -> HttpResponse:
+    """A code was made since the dialog opened, in another tab or at another till."""
+    try:
+        return render_dialog(
+            request, request.POST.get("ask", ""), open_code=exists.redemption, status=409
+        )
+    except PageTooOld:
+        return explain(request, exists)
+
+
+def read_points(text: str | None) -> int | None:
+    """Whole points as people write them. Raises WrongPoints."""
+    if text is None:
+        return None
+    digits = "".join(text.split()).replace(",", "")
+    if not (digits.isascii() and digits.isdigit()) or len(digits) > 15:
+        raise WrongPoints("Type how many points to spend: a whole number, 1 or more.")
+    return min(int(digits), MOST_POINTS)
+
+
+@screen
+@require_GET
+def coupon(request: PanelRequest, redemption_id: uuid.UUID) -> HttpResponse:
+    return show_coupon(request, find(request, redemption_id, request.GET.get("member", "")))
+
+
+@screen
+@require_POST
+def check(request: PanelRequest, redemption_id: uuid.UUID) -> HttpResponse:
+    """The waiting screen asks what came of it, and so helps to settle it."""
+    redemption = find(request, redemption_id, request.POST.get("member", ""))
+    return show_coupon(request, see_to(engine(), redemption))
+
+
+@screen
+@require_POST
+def undo(request: PanelRequest, redemption_id: uuid.UUID) -> HttpResponse:
+    redemption = find(request, redemption_id, request.POST.get("member", ""))
+    return show_coupon(request, actions.undo(engine=engine(), redemption=redemption))
+
+
+def find(request: PanelRequest, redemption_id: uuid.UUID, member_id: str) -> PendingRedemption:
+    """Only with the member whom the screen shows: an id alone opens nobody's code."""
+    try:
+        return actions.find(request.installation, redemption_id, uuid.UUID(member_id))
+    except ValueError:
+        raise PendingRedemption.DoesNotExist from None
+
+
+def show_coupon(request: PanelRequest, redemption: PendingRedemption) -> HttpResponse:
+    if redemption.state == State.REFUSED:
+        text, status = refusal(redemption)
+        response = alert(request, text, status)
+    else:
+        context = coupon_context(redemption)
+        response = render(request, "associates/coupon.html", context)
+    # The dialog has done its work, whatever came of it.
+    return trigger_client_event(response, "panel:answered")

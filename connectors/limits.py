@@ -1,0 +1,140 @@
+"""How much we may ask of one outside system: a breaker, and the quota that its headers tell.
+
+Interactive calls never wait: they go at once, or fail at once while the breaker is open. Background
+work asks `wait_for_background` first. All of it is in this process.
+"""
+
+import math
+import threading
+import time
+from collections.abc import Callable, Mapping
+
+from connectors.errors import Call, Unavailable
+
+FAILURES_TO_OPEN = 10
+OPEN_SECONDS = 3.0
+# Longer than any call's deadline: a probe whose thread died must not close the door for ever.
+PROBE_SECONDS = 30.0
+# What a header may make us wait at most: more than a minute is a mistake.
+LONGEST_WAIT = 60.0
+
+
+class Breaker:
+    """Stops calls to a system that was out of reach ten times running, and tries again with one."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._failures = 0
+        self._open_until: float | None = None
+        self._probe_until = -math.inf
+
+    def lets_through(self) -> bool:
+        with self._lock:
+            if self._open_until is None:
+                return True
+            now = self._clock()
+            if now < max(self._open_until, self._probe_until):
+                return False
+            self._probe_until = now + PROBE_SECONDS
+            return True
+
+    def note(self, ok: bool) -> None:
+        with self._lock:
+            if ok:
+                self._failures, self._open_until = 0, None
+                self._probe_until = -math.inf
+            else:
+                self._note_failure(self._clock())
+
+    def _note_failure(self, now: float) -> None:
+        self._failures += 1
+        # Failures of calls that were under way when it opened don't keep it open for longer.
+        still_open = self._open_until is not None and now < self._open_until
+        if self._failures >= FAILURES_TO_OPEN and not still_open:
+            self._open_until = now + OPEN_SECONDS
+            self._probe_until = -math.inf
+
+
+class Limits:
+    """What `Session` asks before, and tells after, every call to one system.
+
+    `rate_per_second` is the merchant's cap. Half of it, and of what the system's headers say is
+    left, is kept for people at tills.
+    """
+
+    def __init__(
+        self,
+        rate_per_second: float = 10.0,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._rate = rate_per_second
+        self._clock = clock
+        self._sleep = sleep
+        self._breaker = Breaker(clock)
+        self._lock = threading.Lock()
+        self._limit = rate_per_second
+        self._next_slot = -math.inf
+        self.remaining: int | None = None
+        self.resets_at: float | None = None
+
+    def before(self, call: Call) -> None:
+        """Raise Unavailable while the breaker is open. Each call let through must be followed by
+        `after`."""
+        if not self._breaker.lets_through():
+            raise Unavailable(*call, reason="breaker")
+
+    def after(self, ok: bool) -> None:
+        """`ok`: the system was reached, whatever it answered (429 and other 4xx included)."""
+        self._breaker.note(ok)
+
+    def note_rate(self, headers: Mapping[str, str]) -> None:
+        """Take in `ratelimit-limit`, `-remaining` and `-reset` (seconds), where they are sent."""
+        lower = {name.lower(): value for name, value in headers.items()}
+        remaining = number(lower.get("ratelimit-remaining"))
+        if remaining is None:
+            return
+        limit = number(lower.get("ratelimit-limit"))
+        reset = number(lower.get("ratelimit-reset"))
+        with self._lock:
+            self.remaining = int(remaining)
+            self._limit = limit or self._rate
+            self.resets_at = self._clock() + min(1.0 if reset is None else reset, LONGEST_WAIT)
+
+    def note_throttled(self, wait: float) -> None:
+        """A 429: nothing is left for `wait` seconds."""
+        with self._lock:
+            self.remaining = 0
+            self.resets_at = self._clock() + wait
+
+    def wait_for_background(self) -> None:
+        """Block until a background call may go, at half the cap and with half a window left."""
+        while (pause := self._background_pause()) > 0:
+            self._sleep(pause)
+
+    def _background_pause(self) -> float:
+        """Seconds until it is worth asking again; 0 takes the slot."""
+        with self._lock:
+            now = self._clock()
+            ready = max(self._next_slot, self._window_ready())
+            if ready > now:
+                return ready - now
+            self._next_slot = now + 2 / self._rate
+            return 0.0
+
+    def _window_ready(self) -> float:
+        """When at least half of the system's own window is left again."""
+        if self.remaining is None or self.resets_at is None or self.remaining > self._limit / 2:
+            return -math.inf
+        return self.resets_at
+
+
+def number(text: str | None) -> float | None:
+    """A header's number, not negative; None for anything else that may stand there."""
+    try:
+        value = float(text or "")
+    except ValueError:
+        return None
+    return value if math.isfinite(value) and value >= 0 else None

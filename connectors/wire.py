@@ -1,0 +1,283 @@
+"""Sockets and connections that keep one deadline for a whole call, and know whether it was sent.
+
+A read time-out starts again with every byte, and a library's exception does not tell "never sent"
+from "sent, no answer". Both matter where points move, so the sockets themselves look at the call
+that they serve. The call is held in a context variable: urllib3 hands nothing of ours down to them.
+"""
+
+import logging
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from functools import cache
+from http.cookiejar import DefaultCookiePolicy
+from threading import Thread
+from typing import Any
+
+import requests
+import urllib3
+from requests import PreparedRequest, Response
+from requests.adapters import HTTPAdapter
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+# Asked longer ago than this and not yet sent: the person at the till has moved on.
+TOO_LATE_SECONDS = 5.0
+# Servers and the boxes between drop idle connections without telling, the quickest after seconds.
+FRESH_SECONDS = 5.0
+IDLE_SECONDS = 50.0
+
+
+class NotSent(Exception):  # noqa: N818 - it says what it says
+    """Nothing was written. No OSError, so that no library wraps, retries or swallows it."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One try of one call. Instants are those of `clock`, in seconds."""
+
+    deadline: float
+    asked_at: float
+    connect_seconds: float
+    moves_points: bool = False
+    clock: Callable[[], float] = time.monotonic
+    sent: bool = False
+    connect_until: float = field(default=0.0, init=False)
+
+    def left(self) -> float:
+        return self.deadline - self.clock()
+
+    def start_connecting(self) -> None:
+        self.connect_until = min(self.deadline, self.clock() + self.connect_seconds)
+
+    def left_to_connect(self) -> float:
+        return _some(self.connect_until - self.clock())
+
+    def left_to_read(self) -> float:
+        return _some(self.left())
+
+    def is_late(self, pause: float = 0.0) -> bool:
+        return self.clock() + pause - self.asked_at > TOO_LATE_SECONDS
+
+    def about_to_write(self) -> float:
+        """Note that it is sent from here on. Raises NotSent when that would be too late."""
+        if not self.sent and self.is_late():
+            raise NotSent("too_late")
+        left = _some(self.left())
+        self.sent = True
+        return left
+
+    def accepts(self, used_at: float) -> bool:
+        """Whether a connection last used then is young enough to carry it."""
+        most = FRESH_SECONDS if self.moves_points else IDLE_SECONDS
+        return self.clock() - used_at <= most
+
+
+def _some(seconds: float) -> float:
+    if seconds <= 0:
+        raise TimeoutError("the call's deadline has passed")
+    return seconds
+
+
+_current: ContextVar[Attempt] = ContextVar("attempt")
+
+
+@contextmanager
+def serving(attempt: Attempt) -> Iterator[None]:
+    """Sockets used in this block keep to `attempt`."""
+    token = _current.set(attempt)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+class _KeepsDeadline(socket.socket):
+    """Before it waits, it looks at what is left of the call."""
+
+    used_at = 0.0
+
+    def sendall(self, *args: Any) -> None:
+        self.settimeout(_current.get().about_to_write())
+        super().sendall(*args)
+
+    def recv_into(self, *args: Any, **kwargs: Any) -> int:
+        attempt = _current.get()
+        self.settimeout(attempt.left_to_read())
+        count = super().recv_into(*args, **kwargs)
+        self.used_at = attempt.clock()
+        return count
+
+
+class PlainSocket(_KeepsDeadline):
+    pass
+
+
+class TLSSocket(_KeepsDeadline, ssl.SSLSocket):
+    """Its `sendall` sends piece by piece, with a time-out for each, so each piece looks anew."""
+
+    def send(self, *args: Any) -> int:
+        self.settimeout(_current.get().about_to_write())
+        return super().send(*args)
+
+    def do_handshake(self, block: bool = False) -> None:
+        self.settimeout(_current.get().left_to_connect())
+        super().do_handshake(block)
+
+
+def connect(host: str, port: int) -> PlainSocket:
+    """Try the host's addresses in turn, each with a fair share of the time to connect."""
+    attempt = _current.get()
+    addresses = look_up(host, port, attempt.left_to_connect())
+    for tried, (family, kind, protocol, _name, address) in enumerate(addresses, start=1):
+        sock = PlainSocket(family, kind, protocol)
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.settimeout(attempt.left_to_connect() / (len(addresses) - tried + 1))
+            sock.connect(address)
+        except OSError:
+            sock.close()
+            if tried == len(addresses):
+                raise
+        else:
+            sock.used_at = attempt.clock()
+            return sock
+    raise socket.gaierror(socket.EAI_NONAME, "the name has no address")
+
+
+def look_up(host: str, port: int, seconds: float) -> list[Any]:
+    """The host's addresses. In a thread of its own, because getaddrinfo knows no time-out."""
+    answer: Future[list[Any]] = Future()
+    Thread(target=_answer, args=(answer, host, port), daemon=True).start()
+    try:
+        return answer.result(timeout=seconds)
+    except TimeoutError:
+        raise socket.gaierror(socket.EAI_AGAIN, "no answer in time") from None
+
+
+def _answer(answer: "Future[list[Any]]", host: str, port: int) -> None:
+    try:
+        answer.set_result(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+    except (OSError, UnicodeError) as error:
+        answer.set_exception(socket.gaierror(socket.EAI_FAIL, type(error).__name__))
+
+
+_REASONS: tuple[tuple[type[Exception], str], ...] = (
+    (socket.gaierror, "dns"),
+    (TimeoutError, "timeout"),
+    (ssl.SSLError, "tls"),
+    (Exception, "connect"),
+)
+
+
+class _KnowsItsCall(HTTPConnection):
+    """Our part of both kinds of connection."""
+
+    sock: _KeepsDeadline | None
+
+    def connect(self) -> None:
+        _current.get().start_connecting()
+        reason = None
+        try:
+            super().connect()
+        except (OSError, urllib3.exceptions.HTTPError, ValueError) as error:
+            reason = next(word for kind, word in _REASONS if isinstance(error, kind))
+        if reason is not None:
+            raise NotSent(reason)
+
+    def _new_conn(self) -> socket.socket:
+        return connect(self._dns_host, self.port)
+
+    @property
+    def is_connected(self) -> bool:
+        """urllib3 asks before it takes a connection from the pool, and closes it on False."""
+        return (
+            self.sock is not None
+            and _current.get().accepts(self.sock.used_at)
+            and super().is_connected
+        )
+
+
+class _PlainConnection(_KnowsItsCall):
+    pass
+
+
+class _TLSConnection(_KnowsItsCall, HTTPSConnection):
+    pass
+
+
+class _PlainPool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _PlainConnection
+
+
+class _TLSPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _TLSConnection
+
+
+class Adapter(HTTPAdapter):
+    """requests' adapter over our connections; one TLS context for all of them."""
+
+    def __init__(self, pool_size: int, context: ssl.SSLContext | None = None) -> None:
+        self._context = context
+        super().__init__(pool_connections=1, pool_maxsize=pool_size)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _TLSPool}
+
+    def build_connection_pool_key_attributes(
+        self, request: PreparedRequest, verify: Any, cert: Any = None
+    ) -> Any:
+        host, tls = super().build_connection_pool_key_attributes(request, verify, cert)
+        if host["scheme"] == "https":
+            tls["ssl_context"] = for_our_sockets(self._context) if self._context else tls_context()
+        return host, tls
+
+    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
+        """Nothing: it would read the bundle of certificates again for every connection."""
+
+
+def for_our_sockets(context: ssl.SSLContext) -> ssl.SSLContext:
+    context.sslsocket_class = TLSSocket
+    return context
+
+
+@cache
+def tls_context() -> ssl.SSLContext:
+    return for_our_sockets(ssl.create_default_context(cafile=DEFAULT_CA_BUNDLE_PATH))
+
+
+class OneAnswer(requests.Session):
+    """A session that follows no redirect, keeps no cookie and reads no environment."""
+
+    def __init__(self, adapter: Adapter) -> None:
+        super().__init__()
+        self.trust_env = False
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        for scheme in ("http://", "https://"):
+            self.mount(scheme, adapter)
+
+    def get_redirect_target(self, resp: Response) -> None:
+        """None, for requests would read and parse where it leads even if told not to follow."""
+
+
+def hush_libraries() -> None:
+    """urllib3 logs whole URLs, and a look-up's holds the email. A filter outlives new levels."""
+    for name in ("connection", "connectionpool", "poolmanager", "response", "util.retry"):
+        logging.getLogger(f"urllib3.{name}").addFilter(_nothing)
+
+
+def _nothing(_record: logging.LogRecord) -> bool:
+    return False
+
+
+hush_libraries()

@@ -1,0 +1,58 @@
+"""One log line a request, with an id that the answer carries too."""
+
+import re
+import time
+import uuid
+from collections.abc import Callable
+
+import structlog
+from django.core.signals import got_request_exception
+from django.dispatch import receiver
+from django.http import HttpRequest, HttpResponse
+
+log = structlog.get_logger("loyalty_panel.request")
+
+# What a proxy may hand us as the request's id; anything else is replaced by our own.
+REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
+QUIET = {"healthz", "readyz"}
+
+
+class RequestLogMiddleware:
+    """Outermost: names the request, times it, and logs the route, never the path."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        given = request.headers.get("X-Request-Id", "")
+        request.id = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex  # type: ignore[attr-defined]
+        started = time.monotonic()
+        with structlog.contextvars.bound_contextvars(request_id=request.id):  # type: ignore[attr-defined]
+            response = self.get_response(request)
+            self.write(request, response, started)
+        response["X-Request-Id"] = request.id  # type: ignore[attr-defined]
+        return response
+
+    def write(self, request: HttpRequest, response: HttpResponse, started: float) -> None:
+        route = route_of(request)
+        if route in QUIET and response.status_code < 400:
+            return
+        log.info(
+            "request",
+            method=request.method,
+            route=route,
+            status=response.status_code,
+            ms=round((time.monotonic() - started) * 1000, 1),
+        )
+
+
+@receiver(got_request_exception)
+def write_failure(request: HttpRequest | None = None, **_kwargs: object) -> None:
+    """The traceback belongs in our log: Django's own line would show the path."""
+    log.error("request.failed", route=route_of(request) if request else "", exc_info=True)
+
+
+def route_of(request: HttpRequest) -> str:
+    """The URL pattern: a path can hold a secret, a query string a person."""
+    match = getattr(request, "resolver_match", None)
+    return match.route if match else "(no route)"

@@ -1,0 +1,77 @@
+"""How settings are read: three modes, loud failure, and a hint for every failure.
+
+`production` is the mode unless LOYALTY_MODE says otherwise, so that a forgotten variable
+can never open the demo's automatic log-in.
+"""
+
+import base64
+import hashlib
+from enum import StrEnum
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+from access.loopback import is_loopback
+
+SECRET_LENGTH = 32
+HOW_TO_MAKE_ONE = "python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
+MAKE_A_FERNET_KEY = (
+    "python3 -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())'"
+)
+PLACEHOLDERS = ("change-me", "changeme", "secret", "default", "example", "django-insecure")
+
+
+class Mode(StrEnum):
+    PRODUCTION = "production"
+    DEMO = "demo"
+    TEST = "test"
+
+
+def read_mode(word: str) -> Mode:
+    try:
+        return Mode(word)
+    except ValueError:
+        known = ", ".join(Mode)
+        raise ImproperlyConfigured(
+            f"LOYALTY_MODE is {word!r}; it must be one of {known}."
+        ) from None
+
+
+def throwaway_secret(name: str) -> str:
+    """The same on every start, and known to everyone: for the demo and the tests only."""
+    return hashlib.sha256(f"loyalty-panel throw-away {name}".encode()).hexdigest()
+
+
+def throwaway_fernet_key(name: str) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(f"throw-away {name}".encode()).digest()).decode()
+
+
+def check_secret(name: str, value: str, how: str = HOW_TO_MAKE_ONE) -> str:
+    """Refuse a secret that is missing, short, a placeholder, or one of the throw-away ones."""
+    lowered = value.lower()
+    if not value:
+        raise ImproperlyConfigured(f"{name} is not set. Make one: {how}")
+    if len(value) < SECRET_LENGTH:
+        raise ImproperlyConfigured(
+            f"{name} is shorter than {SECRET_LENGTH} characters. Make one: {how}"
+        )
+    thrown_away = (throwaway_secret(name), throwaway_fernet_key(name))
+    if value in thrown_away or lowered.startswith(PLACEHOLDERS):
+        raise ImproperlyConfigured(f"{name} is a default that anyone can know. Make one: {how}")
+    return value
+
+
+def check_url(name: str, url: str, mode: Mode) -> str:
+    """Refuse plain http beyond this machine, and any outside address in the demo."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ImproperlyConfigured(f"{name} must be a whole http(s) address, such as https://host")
+    loopback = is_loopback(parts.hostname)
+    if parts.scheme == "http" and not loopback:
+        raise ImproperlyConfigured(f"{name} must start with https:// (plain http is for loopback).")
+    if mode is not Mode.PRODUCTION and not loopback:
+        raise ImproperlyConfigured(
+            f"LOYALTY_MODE={mode} logs people in without a password, so {name} must be on "
+            "loopback (127.0.0.1). Unset LOYALTY_MODE to run for real."
+        )
+    return url.rstrip("/")

@@ -1,0 +1,21 @@
+"""Where the rooms' work leads outside: which engine, with which credentials."""
+
+from django.conf import settings
+
+from connectors.limits import Limits
+from connectors.yotpo.client import Credentials, Yotpo
+
+
+def make_engine() -> Yotpo:
+    """The merchant's loyalty engine: one deployment serves one account."""
+    return Yotpo(
+        Credentials(
+            base_url=settings.YOTPO_BASE_URL,
+            guid=settings.YOTPO_GUID,
+            api_key=settings.YOTPO_API_KEY,
+        ),
+        Limits(rate_per_second=settings.YOTPO_RATE_PER_SECOND),
+        read_seconds=min(8.0, settings.ENGINE_DEADLINE_SECONDS),
+        write_seconds=settings.ENGINE_DEADLINE_SECONDS,
+        connect_seconds=min(3.0, settings.ENGINE_DEADLINE_SECONDS),
+    )

@@ -1,0 +1,243 @@
+"""The one settings file. Every variable it reads is explained in dotenv-sample."""
+
+from pathlib import Path
+
+import environ
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+from access.loopback import is_loopback
+from loyalty_panel.logs import logging_config
+from loyalty_panel.modes import (
+    MAKE_A_FERNET_KEY,
+    Mode,
+    check_secret,
+    check_url,
+    read_mode,
+    throwaway_fernet_key,
+    throwaway_secret,
+)
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+
+LOYALTY_MODE = read_mode(env.str("LOYALTY_MODE", default="production"))
+PRODUCTION = LOYALTY_MODE is Mode.PRODUCTION
+DEMO = LOYALTY_MODE is Mode.DEMO
+if PRODUCTION:
+    # The file of the machine; what the environment already holds wins over it.
+    environ.Env.read_env(BASE_DIR / ".env")
+
+# Debug pages print local variables, and those hold customers.
+DEBUG = False
+
+
+# Secrets
+
+
+def secret(name: str, value: str) -> str:
+    return check_secret(name, value) if PRODUCTION else value or throwaway_secret(name)
+
+
+SECRET_KEY = secret("SECRET_KEY", env.str("SECRET_KEY", default=""))
+BLIND_INDEX_KEY = secret("BLIND_INDEX_KEY", env.str("BLIND_INDEX_KEY", default=""))
+ENCRYPTION_KEYS = env.list("ENCRYPTION_KEYS", default=[])
+if not ENCRYPTION_KEYS and not PRODUCTION:
+    ENCRYPTION_KEYS = [throwaway_fernet_key("ENCRYPTION_KEYS")]
+if PRODUCTION:
+    for key in ENCRYPTION_KEYS or [""]:
+        check_secret("ENCRYPTION_KEYS", key, MAKE_A_FERNET_KEY)
+
+
+# Where we are
+
+PUBLIC_URL = check_url(
+    "PUBLIC_URL",
+    env.str("PUBLIC_URL", default="" if PRODUCTION else "http://127.0.0.1:8000"),
+    LOYALTY_MODE,
+)
+ALLOWED_HOSTS = env.list(
+    "ALLOWED_HOSTS", default=[] if PRODUCTION else ["localhost", "127.0.0.1", "[::1]", "testserver"]
+)
+if PRODUCTION and not ALLOWED_HOSTS:
+    raise ImproperlyConfigured("ALLOWED_HOSTS is not set: the host names that we answer to.")
+if DEMO and not all(is_loopback(host) or host == "testserver" for host in ALLOWED_HOSTS):
+    raise ImproperlyConfigured(
+        "LOYALTY_MODE=demo logs people in without a password: ALLOWED_HOSTS must be loopback names."
+    )
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+ROOT_URLCONF = "loyalty_panel.urls"
+WSGI_APPLICATION = "loyalty_panel.wsgi.application"
+
+
+# The loyalty engine
+
+YOTPO_BASE_URL = check_url(
+    "YOTPO_BASE_URL",
+    env.str(
+        "YOTPO_BASE_URL",
+        default="https://loyalty.yotpo.com/api/v2"
+        if PRODUCTION
+        else "http://127.0.0.1:8701/api/v2",
+    ),
+    LOYALTY_MODE,
+)
+YOTPO_GUID = env.str("YOTPO_GUID", default="" if PRODUCTION else "sandbox-guid")
+YOTPO_API_KEY = env.str("YOTPO_API_KEY", default="" if PRODUCTION else "sandbox-key")
+if not (YOTPO_GUID and YOTPO_API_KEY):
+    raise ImproperlyConfigured(
+        "YOTPO_GUID and YOTPO_API_KEY are not both set. Find them in the Loyalty admin, "
+        "Settings, General settings."
+    )
+# Calls a second that we allow ourselves; the engine's own headers lead where it sends them.
+YOTPO_RATE_PER_SECOND = env.float("YOTPO_RATE_PER_SECOND", default=10.0)
+# One total deadline for a call that changes something at the engine.
+ENGINE_DEADLINE_SECONDS = env.float("ENGINE_DEADLINE_SECONDS", default=10.0)
+# How long a redemption may stay unseen in the engine's history before we say it was not made.
+ENGINE_SETTLE_SECONDS = env.float("ENGINE_SETTLE_SECONDS", default=120.0)
+# Built once per process by the rooms that call the engine.
+ENGINE_FACTORY = "loyalty_panel.routes.make_engine"
+
+
+# Rooms
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "csp",
+    "django_htmx",
+    "template_partials",
+    "stores",
+    "access",
+    "members",
+    "offers",
+    "redemptions",
+    "associates",
+]
+MIDDLEWARE = [
+    "loyalty_panel.middleware.RequestLogMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    # Before CSRF: a stale bearer must get 401, so that the panel renews it, and never 403.
+    "access.middleware.BearerMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "builtins": ["template_partials.templatetags.partials"],
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "CommonPasswordValidator")
+] + [
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 12},
+    }
+]
+
+
+# Database
+
+DATABASES = {
+    "default": env.db(
+        "DATABASE_URL",
+        default=None if PRODUCTION else f"sqlite:///{BASE_DIR / 'var' / LOYALTY_MODE}.sqlite3",
+    )
+}
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    Path(DATABASES["default"]["NAME"]).parent.mkdir(parents=True, exist_ok=True)
+    DATABASES["default"]["OPTIONS"] = {
+        # A transaction that reads first and writes later fails under load; IMMEDIATE waits.
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        # FULL: a row that says "we are about to spend points" must survive a power cut.
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+    }
+    # A file, so that several connections see one database, as they do in production.
+    DATABASES["default"]["TEST"] = {"NAME": BASE_DIR / "var" / "test-suite.sqlite3"}
+else:
+    DATABASES["default"]["OPTIONS"] = {"pool": {"min_size": 1, "max_size": 20, "timeout": 10}}
+    # A pool that outlives a test keeps its database from being dropped.
+    if LOYALTY_MODE is Mode.TEST:
+        DATABASES["default"]["OPTIONS"] = {}
+
+
+# Screens
+
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = True
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles" if PRODUCTION else BASE_DIR / "var" / "static"
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = not PRODUCTION
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if PRODUCTION
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+
+
+# Security
+
+SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=PRODUCTION)
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+if env.bool("TRUST_PROXY_TLS", default=False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if PRODUCTION else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = PRODUCTION
+SECURE_HSTS_PRELOAD = PRODUCTION
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+X_FRAME_OPTIONS = "DENY"
+# django-csp sends this wherever a view says nothing else; the panel names its own ancestors.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+    }
+}
+# A till sends a few hundred bytes; anything larger is a mistake or an attack.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
+
+
+# Watching
+
+LOGGING = logging_config(json=PRODUCTION)

@@ -1,0 +1,17 @@
+"""Every address of the house."""
+
+from django.contrib import admin
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+from access.views import launch
+from loyalty_panel.health import healthz, readyz
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("healthz", healthz, name="healthz"),
+    path("readyz", readyz, name="readyz"),
+    path("panel/<slug:installation>/launch", launch, name="launch"),
+    path("panel/<slug:installation>/", include("associates.urls")),
+    path("admin/", admin.site.urls),
+]

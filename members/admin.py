@@ -1,0 +1,59 @@
+from django.contrib import admin
+
+from members.models import Consent, Member
+
+
+class ConsentInline(admin.TabularInline):
+    model = Consent
+    extra = 0
+    fields = readonly_fields = (
+        "purpose",
+        "granted",
+        "wording_version",
+        "given_at",
+        "store",
+        "associate",
+    )
+    can_delete = False
+
+    def has_add_permission(self, request, obj):
+        return False
+
+
+class LookOnly:
+    """Rows that the app writes: the admin shows them and changes nothing."""
+
+    def has_add_permission(self, request):
+        return False
+
+    def has_change_permission(self, request, obj=None):
+        return False
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+
+@admin.register(Member)
+class MemberAdmin(LookOnly, admin.ModelAdmin):
+    """Lists show no email: it is decrypted only where one member is opened."""
+
+    list_display = ("id", "first_seen_at")
+    list_filter = ("first_seen_at",)
+    # Not by email: the admin's search stands in the address, and so in logs and histories.
+    search_fields = ("id",)
+    search_help_text = "A member's id."
+    fields = ("id", "email", "first_seen_at")
+    inlines = (ConsentInline,)
+
+    def get_queryset(self, request):
+        queryset = super().get_queryset(request)
+        opened = request.resolver_match and request.resolver_match.url_name.endswith("_change")
+        return queryset if opened else queryset.defer("email")
+
+
+@admin.register(Consent)
+class ConsentAdmin(LookOnly, admin.ModelAdmin):
+    list_display = ("member", "purpose", "granted", "wording_version", "given_at", "store")
+    list_filter = ("purpose", "granted", "store", "given_at")
+    search_fields = ("member__id",)
+    list_select_related = ("member", "store")

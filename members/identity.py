@@ -1,0 +1,136 @@
+"""What an associate typed: an email address, or a phone number in any usual form."""
+
+import re
+from dataclasses import dataclass
+
+import phonenumbers
+from email_validator import EmailNotValidError, validate_email
+from phonenumbers import PhoneNumberFormat, ValidationResult
+
+# The longest address that mail can be sent to (RFC 5321), and more than any phone number.
+LONGEST = 254
+PHONE_CHARACTERS = re.compile(r"[\d\s()+./\-\u2010-\u2015\u00a0]+")
+CARD_LENGTHS = range(13, 20)
+
+
+class Unreadable(ValueError):
+    """What was typed cannot be looked up. The text tells the associate what to do."""
+
+
+class Incomplete(Unreadable):
+    """The beginning or the end of a number is missing."""
+
+
+class CardNumber(Unreadable):
+    """A payment card's number: it must not be kept, repeated or sent anywhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Email:
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Phone:
+    """E.164, such as +14155550123."""
+
+    number: str
+
+
+Identity = Email | Phone
+
+
+def read_identity(text: str, region: str) -> Identity:
+    """Read an email address or a phone number; `region` is an ISO 3166 code such as US.
+
+    Raises Unreadable, Incomplete or CardNumber with a text for the associate.
+    """
+    text = text.strip()
+    if not text:
+        raise Unreadable("Type an email address or a phone number.")
+    if len(text) > LONGEST:
+        raise Unreadable("That is too long for an email address or a phone number.")
+    if "@" in text:
+        return Email(read_email(text))
+    if not PHONE_CHARACTERS.fullmatch(text):
+        raise Unreadable(
+            "That is neither an email address nor a phone number. "
+            "An email address has an @; a phone number has only digits."
+        )
+    return Phone(read_phone(text, region))
+
+
+def read_email(text: str) -> str:
+    """A deliverable-looking address, as typed but for its domain's case and outer spaces.
+
+    Raises Unreadable. Nothing is asked of the network.
+    """
+    text = text.strip()
+    if not text:
+        raise Unreadable("Type an email address.")
+    if len(text) > LONGEST:
+        raise Unreadable("That is too long for an email address.")
+    try:
+        return validate_email(text, check_deliverability=False).normalized
+    except EmailNotValidError:
+        raise Unreadable(
+            "That email address is not complete. It looks like name@example.com."
+        ) from None
+
+
+def read_phone(text: str, region: str) -> str:
+    """The number in E.164.
+
+    Possible numbers are enough: the reserved example numbers 555-01xx are never valid ones.
+    Raises Unreadable, Incomplete or CardNumber.
+    """
+    if len(text) > LONGEST:
+        raise Unreadable("That is too long for a phone number.")
+    digits = "".join(str(int(c)) for c in text if c.isdecimal())
+    try:
+        number = phonenumbers.parse(text, region)
+    except phonenumbers.NumberParseException:
+        refuse_card(digits)
+        raise Unreadable("That is not a phone number. Type it as (415) 555-0123.") from None
+    verdict = phonenumbers.is_possible_number_with_reason(number)
+    if verdict == ValidationResult.IS_POSSIBLE:
+        return phonenumbers.format_number(number, PhoneNumberFormat.E164)
+    refuse_card(digits)
+    if verdict in {ValidationResult.IS_POSSIBLE_LOCAL_ONLY, ValidationResult.TOO_SHORT}:
+        raise Incomplete("That phone number is incomplete: add the area code.")
+    if verdict == ValidationResult.INVALID_COUNTRY_CODE:
+        raise Unreadable("No country has that code. Type the number as +44 20 7946 0123.")
+    raise Unreadable("That phone number has too many digits or too few. Check it and try again.")
+
+
+def refuse_card(digits: str) -> None:
+    if len(digits) in CARD_LENGTHS and passes_luhn(digits):
+        raise CardNumber(
+            "That looks like a payment card. Nothing was kept. "
+            "Type an email address or a phone number."
+        )
+
+
+def passes_luhn(digits: str) -> bool:
+    """The check digit of ISO/IEC 7812: every second digit from the right is doubled."""
+    total = 0
+    for place, digit in enumerate(reversed(digits)):
+        value = int(digit) * (1 + place % 2)
+        total += value - 9 if value > 9 else value
+    return total % 10 == 0
+
+
+def email_identity(address: str) -> str:
+    """What makes two addresses the same person: trimmed and lower-case, no more."""
+    return address.strip().lower()
+
+
+def show_phone(number: str, region: str) -> str:
+    """As people of that region write it; as it stands where it cannot be read."""
+    try:
+        parsed = phonenumbers.parse(number, region)
+    except phonenumbers.NumberParseException:
+        return number
+    home = phonenumbers.region_code_for_country_code(parsed.country_code)
+    style = PhoneNumberFormat.NATIONAL if home == region else PhoneNumberFormat.INTERNATIONAL
+    return phonenumbers.format_number(parsed, style)

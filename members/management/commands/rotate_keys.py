@@ -1,0 +1,43 @@
+"""Encrypt every member's email anew, and index it anew, with the keys that are set now."""
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+from uuid import UUID
+
+from django.core.management.base import BaseCommand
+from django.db import transaction
+
+from members.encryption import blind_index
+from members.identity import email_identity
+from members.models import Member
+
+BATCH = 500
+
+
+class Command(BaseCommand):
+    help = (
+        "After a new key was put first in ENCRYPTION_KEYS, or BLIND_INDEX_KEY was changed: "
+        "write every email anew. The old encryption key can be removed when this has ended. "
+        "Safe to run again. For a new BLIND_INDEX_KEY stop the web processes first."
+    )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        count = sum(rewrite(ids) for ids in batches())
+        self.stdout.write(f"{count} members written anew.")
+
+
+def batches() -> Iterator[list[UUID]]:
+    ids = iter(list(Member.objects.order_by("id").values_list("id", flat=True)))
+    while batch := list(islice(ids, BATCH)):
+        yield batch
+
+
+@transaction.atomic
+def rewrite(ids: list[UUID]) -> int:
+    """Reading opens with any of the keys; writing encrypts with the first."""
+    members = list(Member.objects.filter(id__in=ids))
+    for member in members:
+        member.email_index = blind_index(email_identity(member.email))
+    Member.objects.bulk_update(members, ["email", "email_index"])
+    return len(members)

@@ -1,0 +1,14 @@
+"""Enough of a person to recognise someone who stands there, and no more."""
+
+MASK = "•••"
+
+
+def mask_name(name: str) -> str:
+    """Mara Quill -> M••• Q•••"""
+    return " ".join(word[0] + MASK for word in name.split())
+
+
+def mask_email(address: str) -> str:
+    """mara@example.com -> m•••@example.com"""
+    local, at, domain = address.partition("@")
+    return f"{local[:1]}{MASK}{at}{domain}" if at else ""

@@ -1,0 +1,313 @@
+"""What an associate can do with points: redeem them, and undo it."""
+
+import time
+from dataclasses import dataclass
+from uuid import UUID
+
+import structlog
+from django.db import IntegrityError, transaction
+
+from connectors.errors import (
+    Misconfigured,
+    OutsideError,
+    Refused,
+    ReplyLost,
+    Throttled,
+    Unavailable,
+)
+from connectors.yotpo.client import Yotpo
+from connectors.yotpo.payloads import Redemption
+from members.engine import beside
+from members.lookup import FoundMember, read_member
+from members.models import Member
+from offers.catalogue import Kind, Offer, catalogue
+from redemptions.errors import (
+    ActKeyTaken,
+    AnotherUnderWay,
+    CannotUndo,
+    MemberCannotRedeem,
+    NoSuchOffer,
+    OpenCodeExists,
+    WrongPoints,
+)
+from redemptions.models import PendingRedemption
+from redemptions.reversal import give_back
+from redemptions.states import UNDER_WAY, Reason, State
+from stores.models import Associate, Installation, Till
+
+log = structlog.get_logger(__name__)
+
+# What the engine's answer makes of a redemption (the table of DESIGN, "Calls to the engine").
+# The first that fits counts, so a class stands before its parents.
+OUTCOMES: tuple[tuple[type[OutsideError], State, Reason], ...] = (
+    (Unavailable, State.REFUSED, Reason.NOT_SENT),
+    (Throttled, State.REFUSED, Reason.THROTTLED),
+    (Misconfigured, State.REFUSED, Reason.MISCONFIGURED),
+    (Refused, State.REFUSED, Reason.ENGINE_SAID_NO),
+    (ReplyLost, State.UNCERTAIN, Reason.REPLY_LOST),
+)
+NO_POINTS_FOR = {
+    "no_email": "The loyalty programme has no email for this person, so nothing can be redeemed.",
+    "opted_out": "This person has left the loyalty programme, so nothing can be redeemed.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Who wants it and where, under the key that was minted with the dialog: one act, one key."""
+
+    key: str
+    installation: Installation
+    till: Till | None = None
+    associate: Associate | None = None
+    ticket: str = ""
+
+    def earlier(self) -> PendingRedemption | None:
+        return PendingRedemption.objects.of_act(self.installation, self.key)
+
+
+def redeem(
+    *,
+    engine: Yotpo,
+    act: Act,
+    member: Member,
+    offer_id: int,
+    points: int | None = None,
+    another: bool = False,
+) -> PendingRedemption:
+    """Turn points into a coupon code, once for an act's key.
+
+    `points` is for variable offers. `another` says that the associate knows of the open code for
+    the same offer. The answer's state tells what came of it: issued, uncertain or refused.
+    Raises CannotRedeem's children, and, before anything was asked for, the connector's
+    Unavailable, Throttled, Misconfigured and Refused: nothing is stored then.
+    """
+    asked_at = time.monotonic()
+    earlier = act.earlier()
+    if earlier is not None:
+        return check_same_act(earlier, act, member, offer_id, points)
+    if not another:
+        check_no_open_code(member, offer_id, act.ticket)
+    offer, found = read_terms(engine, act.installation, member, offer_id)
+    redemption = new_redemption(act, member, offer, check_can_redeem(found, offer, points))
+    if not write_down(redemption):
+        return check_same_act(check_no_other(act), act, member, offer_id, points)
+    ask_engine(engine, redemption, asked_at)
+    return redemption
+
+
+def new_redemption(act: Act, member: Member, offer: Offer, cost: int) -> PendingRedemption:
+    return PendingRedemption(
+        installation=act.installation,
+        store=act.till.store if act.till else None,
+        till=act.till,
+        associate=act.associate,
+        member=member,
+        act_key=act.key,
+        offer_id=offer.id,
+        offer_name=offer.name[:255],
+        offer_kind=offer.kind,
+        points=cost,
+        value_cents=offer.worth_cents(cost),
+        currency=offer.currency,
+        ticket=act.ticket,
+    )
+
+
+def check_no_other(act: Act) -> PendingRedemption:
+    """The database forbade the row: the same act was there first, or the member has another."""
+    earlier = act.earlier()
+    if earlier is None:
+        raise AnotherUnderWay(
+            "Another redemption of this member has not ended yet. Wait for it, then try again."
+        )
+    return earlier
+
+
+def check_same_act(
+    earlier: PendingRedemption, act: Act, member: Member, offer_id: int, points: int | None
+) -> PendingRedemption:
+    """The same key means the same act: the same person, for the same member, of the same offer."""
+    same = (
+        earlier.member_id == member.id
+        and earlier.offer_id == offer_id
+        and earlier.associate_id == (act.associate.id if act.associate else None)
+        and points in {None, earlier.points}
+    )
+    if not same:
+        raise ActKeyTaken("This page belongs to another redemption. Look the member up again.")
+    return earlier
+
+
+def check_no_open_code(member: Member, offer_id: int, ticket: str) -> None:
+    code = PendingRedemption.objects.filter(
+        member=member, offer_id=offer_id, ticket=ticket, state=State.ISSUED
+    ).first()
+    if code is not None:
+        raise OpenCodeExists(code)
+
+
+def read_terms(
+    engine: Yotpo, installation: Installation, member: Member, offer_id: int
+) -> tuple[Offer, FoundMember]:
+    """What the engine says now of the offer and of the member, read side by side.
+
+    The price is the engine's, never the page's.
+    """
+    email = member.email
+    reading = beside(lambda: catalogue.read(engine, installation, {"email": email}))
+    found = read_member(engine, member)
+    for offer in reading.result():
+        if offer.id == offer_id:
+            return offer, found
+    raise NoSuchOffer("This offer can't be had in the store. Look the member up again.")
+
+
+def check_can_redeem(found: FoundMember, offer: Offer, points: int | None) -> int:
+    """The cost in points. Raises MemberCannotRedeem or WrongPoints with the reason."""
+    if found.why_not:
+        raise MemberCannotRedeem(NO_POINTS_FOR[found.why_not])
+    if offer.kind is Kind.VARIABLE and (points is None or points < 1):
+        raise WrongPoints("Type how many points to spend: a whole number, 1 or more.")
+    if offer.kind is not Kind.VARIABLE and points not in {None, offer.points}:
+        raise WrongPoints(f"{offer.name} costs {offer.points:,} points.")
+    cost = points if offer.kind is Kind.VARIABLE and points else offer.points
+    missing = cost - found.points_available
+    if missing > 0:
+        raise WrongPoints(
+            f"That takes {missing:,} more points than the {found.points_available:,} there are."
+        )
+    return cost
+
+
+def write_down(redemption: PendingRedemption) -> bool:
+    """Commit the attempt before the engine hears of it. False when the database forbids it."""
+    try:
+        with transaction.atomic(durable=True):
+            redemption.save(force_insert=True)
+    except IntegrityError:
+        return False
+    log.info("redemption.requested", redemption=str(redemption.id), points=redemption.points)
+    return True
+
+
+def ask_engine(engine: Yotpo, redemption: PendingRedemption, asked_at: float) -> None:
+    """Ask once, never again, and write down what came of it."""
+    variable = redemption.offer_kind == Kind.VARIABLE
+    try:
+        made = engine.create_redemption(
+            email=redemption.member.email,
+            option_id=redemption.offer_id,
+            points=redemption.points if variable else None,
+            delayed=redemption.delayed,
+            asked_at=asked_at,
+        )
+    except OutsideError as error:
+        write_failure(redemption, error)
+    else:
+        write_success(redemption, made)
+    log.info(
+        "redemption.answered",
+        redemption=str(redemption.id),
+        state=redemption.state,
+        reason=redemption.reason,
+    )
+
+
+def write_failure(redemption: PendingRedemption, error: OutsideError) -> None:
+    state, reason = next((s, r) for kind, s, r in OUTCOMES if isinstance(error, kind))
+    redemption.move(
+        state,
+        reason,
+        only_from=[State.REQUESTED],
+        engine_words=error.words[:300] if isinstance(error, Refused) else "",
+        engine_id=error.engine_id if isinstance(error, ReplyLost) else None,
+    )
+
+
+def write_success(redemption: PendingRedemption, made: Redemption) -> None:
+    try:
+        with transaction.atomic():
+            issued = redemption.move(
+                State.ISSUED, only_from=[State.REQUESTED], engine_id=made.id, code=made.code
+            )
+    except IntegrityError:
+        # The engine gave a code that another open redemption holds: nobody may have it twice.
+        log.exception("redemption.code_held_twice", redemption=str(redemption.id))
+        redemption.move(State.UNCERTAIN, Reason.REPLY_LOST, only_from=[State.REQUESTED])
+        return
+    if not issued:
+        write_late(redemption, made)
+
+
+def write_late(redemption: PendingRedemption, made: Redemption) -> None:
+    """The answer came after we had stopped waiting: it always wins."""
+    log.warning("redemption.late_reply", redemption=str(redemption.id), state=redemption.state)
+    found = {"engine_id": made.id, "code": made.code}
+    if redemption.state == State.UNCERTAIN and not redemption.reverse_when_found:
+        redemption.move(State.ISSUED, only_from=[State.UNCERTAIN], **found)
+        return
+    if redemption.state == State.ISSUED and redemption.code != made.code:
+        # Settling took another one for ours; only the engine's own answer is proof.
+        PendingRedemption.objects.filter(pk=redemption.pk, state=State.ISSUED).update(**found)
+        redemption.refresh_from_db()
+        return
+    # Nobody waits for it any more, or undo was pressed: the points go back.
+    redemption.move(
+        State.REVERSING,
+        Reason.LATE_REPLY,
+        only_from=[State.UNCERTAIN, State.NOT_MADE, State.DISPUTED],
+        **found,
+    )
+
+
+def undo(*, engine: Yotpo, redemption: PendingRedemption) -> PendingRedemption:
+    """Give the points back. The caller answers for the code's being withdrawn at the POS.
+
+    The promise is committed first, then the engine is asked; the answer's state tells how far it
+    came: reversed, reversing (kept and tried again), or uncertain with `reverse_when_found`.
+    Raises CannotUndo.
+    """
+    if redemption.state in UNDER_WAY:
+        remember_to_reverse(redemption)
+    if redemption.state == State.ISSUED:
+        promise_to_reverse(redemption)
+    if redemption.state == State.REVERSING:
+        give_back(engine, redemption)
+    check_undone(redemption)
+    return redemption
+
+
+def remember_to_reverse(redemption: PendingRedemption) -> None:
+    PendingRedemption.objects.filter(pk=redemption.pk, state__in=UNDER_WAY).update(
+        reverse_when_found=True
+    )
+    redemption.refresh_from_db()
+
+
+def promise_to_reverse(redemption: PendingRedemption) -> None:
+    with transaction.atomic(durable=True):
+        to = State.CANCELLED if redemption.delayed else State.REVERSING
+        redemption.move(to, Reason.UNDONE, only_from=[State.ISSUED])
+    log.info("redemption.undo", redemption=str(redemption.id), state=redemption.state)
+
+
+NOT_TO_UNDO = {
+    State.USED: "This code was used in a sale. Refund the sale instead.",
+    State.REFUSED: "Nothing was taken, so there is nothing to undo.",
+    State.NOT_MADE: "Nothing was taken, so there is nothing to undo.",
+    State.DISPUTED: "A manager must look at this redemption before anything else is done.",
+}
+
+
+def check_undone(redemption: PendingRedemption) -> None:
+    text = NOT_TO_UNDO.get(State(redemption.state))
+    if text:
+        raise CannotUndo(text)
+
+
+def find(installation: Installation, redemption_id: UUID, member_id: UUID) -> PendingRedemption:
+    """One of this installation's and this member's. Raises PendingRedemption.DoesNotExist."""
+    return PendingRedemption.objects.select_related("member").get(
+        installation=installation, id=redemption_id, member_id=member_id
+    )

@@ -1,0 +1,39 @@
+"""Why a redemption or an undo cannot be. Each text tells the associate what to do next."""
+
+from redemptions.models import PendingRedemption
+
+
+class CannotRedeem(Exception):
+    """Nothing was asked of the engine and nothing was taken. `str()` is for the associate."""
+
+
+class NoSuchOffer(CannotRedeem):
+    """This member cannot have this offer in a store: unknown, online-only, or not for them."""
+
+
+class WrongPoints(CannotRedeem):
+    """More or fewer points than the offer takes or the member has."""
+
+
+class MemberCannotRedeem(CannotRedeem):
+    """Opted out, or unknown to the engine by email."""
+
+
+class AnotherUnderWay(CannotRedeem):
+    """A redemption of this member has not ended yet: one at a time."""
+
+
+class ActKeyTaken(CannotRedeem):
+    """The key belongs to an act of somebody else, or to another act."""
+
+
+class OpenCodeExists(CannotRedeem):
+    """The member has a code for this very offer already: ask before making another."""
+
+    def __init__(self, redemption: PendingRedemption) -> None:
+        super().__init__("There is an open code for this offer already.")
+        self.redemption = redemption
+
+
+class CannotUndo(Exception):
+    """It is too late, or there is nothing to undo. `str()` is for the associate."""

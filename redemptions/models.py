@@ -1,0 +1,176 @@
+"""The ledger of every attempt to spend points."""
+
+import uuid
+from datetime import timedelta
+from typing import Any, ClassVar
+
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Coalesce, Now
+
+from members.models import Member
+from offers.catalogue import Kind
+from redemptions.states import HAS_CODE, NOTHING_TAKEN, OPEN, UNDER_WAY, Reason, State, sources_of
+from stores.models import Associate, Installation, Store, Till
+
+
+class PendingRedemptionQuerySet(models.QuerySet["PendingRedemption"]):
+    def open_for(self, member_id: uuid.UUID) -> "PendingRedemptionQuerySet":
+        """What an associate must know of: codes not used yet, and acts not ended yet."""
+        return self.filter(member_id=member_id, state__in=[*UNDER_WAY, *OPEN]).order_by(
+            "-requested_at"
+        )
+
+    def of_act(self, installation: Installation, act_key: str) -> "PendingRedemption | None":
+        """The redemption that this key made, unless nothing was taken and it may be tried again."""
+        return self.filter(acted(), installation=installation, act_key=act_key).first()
+
+    def to_settle(self) -> "PendingRedemptionQuerySet":
+        """Uncertain ones whose history may be read again now."""
+        return self.filter(state=State.UNCERTAIN, next_check_at__lte=Now())
+
+    def orphaned(self, after: timedelta) -> "PendingRedemptionQuerySet":
+        """Requested so long ago that no process can be waiting for the answer any more."""
+        return self.filter(state=State.REQUESTED, requested_at__lt=Now() - after)
+
+    def to_reverse(self) -> "PendingRedemptionQuerySet":
+        """Promised to be given back, and nobody is at it now."""
+        return self.filter(state=State.REVERSING, next_check_at__lte=Now())
+
+
+def acted() -> Q:
+    """All but refusals in which nothing was taken."""
+    return ~Q(state=State.REFUSED, reason__in=NOTHING_TAKEN)
+
+
+class PendingRedemption(models.Model):
+    """Points on their way into a coupon code, from before the engine is asked to the very end.
+
+    The row is committed before the engine is called: the engine knows no idempotency key, and an
+    answer can be lost after it acted. Points are whole, money is cents, times are UTC.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    installation = models.ForeignKey(Installation, models.PROTECT)
+    store = models.ForeignKey(Store, models.PROTECT, null=True, blank=True)
+    till = models.ForeignKey(Till, models.PROTECT, null=True, blank=True)
+    associate = models.ForeignKey(Associate, models.PROTECT, null=True, blank=True)
+    member = models.ForeignKey(Member, models.PROTECT, related_name="redemptions")
+    act_key = models.CharField(max_length=255)
+
+    offer_id = models.BigIntegerField()
+    offer_name = models.CharField(max_length=255)
+    offer_kind = models.CharField(max_length=20, choices=[(kind, kind) for kind in Kind])
+    points = models.PositiveIntegerField(help_text="What it costs the member.")
+    value_cents = models.PositiveIntegerField(null=True, blank=True)
+    currency = models.CharField(max_length=3)
+    ticket = models.CharField(max_length=64, blank=True)
+    delayed = models.BooleanField(
+        default=False, help_text="Points go when the order arrives, not when the code is made."
+    )
+
+    state = models.CharField(max_length=20, choices=State, default=State.REQUESTED)
+    reason = models.CharField(max_length=40, choices=Reason, blank=True)
+    engine_words = models.CharField(max_length=300, blank=True)
+    engine_id = models.BigIntegerField(null=True, blank=True)
+    code = models.CharField(max_length=255, blank=True)
+    reverse_when_found = models.BooleanField(default=False)
+
+    requested_at = models.DateTimeField(db_default=Now(), editable=False)
+    changed_at = models.DateTimeField(db_default=Now(), editable=False)
+    next_check_at = models.DateTimeField(
+        db_default=Now(), help_text="No process reads or reverses this one before then."
+    )
+    readable_reads = models.PositiveIntegerField(default=0)
+    first_readable_read_at = models.DateTimeField(null=True, blank=True)
+    reversal_attempts = models.PositiveIntegerField(default=0)
+    first_reversal_attempt_at = models.DateTimeField(
+        null=True, blank=True, help_text="The point of no return: recorded before it is made."
+    )
+    balance_before_reversal = models.IntegerField(null=True, blank=True)
+
+    objects: ClassVar = PendingRedemptionQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-requested_at"]
+        indexes: ClassVar = [
+            models.Index(fields=["state", "next_check_at"], name="redemptions_to_see_to"),
+            models.Index(fields=["member", "state"], name="redemptions_of_a_member"),
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(state__in=State.values), name="a_redemption_has_a_known_state"
+            ),
+            models.CheckConstraint(condition=Q(points__gt=0), name="a_redemption_costs_points"),
+            models.CheckConstraint(
+                condition=~Q(state__in=HAS_CODE) | ~Q(code=""),
+                name="an_issued_redemption_has_a_code",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=State.REFUSED) | (Q(code="") & ~Q(reason="")),
+                name="a_refused_redemption_has_a_reason_and_no_code",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=State.REVERSED)
+                | ~Q(first_reversal_attempt_at=None)
+                | Q(reason=Reason.LET_GO),
+                name="a_reversed_redemption_was_attempted_or_let_go",
+            ),
+            models.UniqueConstraint(
+                fields=["member"],
+                condition=Q(state__in=UNDER_WAY),
+                name="a_member_has_one_redemption_under_way",
+            ),
+            models.UniqueConstraint(
+                fields=["member"],
+                condition=Q(delayed=True, state__in=[*UNDER_WAY, State.ISSUED]),
+                name="a_member_has_one_open_delayed_redemption",
+            ),
+            models.UniqueConstraint(
+                fields=["installation", "act_key"],
+                condition=acted(),
+                name="an_act_makes_one_redemption",
+            ),
+            models.UniqueConstraint(
+                fields=["code"], condition=Q(state__in=OPEN), name="an_open_code_is_held_once"
+            ),
+            models.UniqueConstraint(
+                fields=["engine_id", "code"],
+                condition=~Q(engine_id=None) & ~Q(code=""),
+                name="an_engine_redemption_is_held_once",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.offer_name} ({self.get_state_display()})"
+
+    def move(self, to: State, reason: Reason = Reason.NONE, **changes: Any) -> bool:
+        """Go to `to` if the row still stands where `to` can be reached from; else change nothing.
+
+        One conditional update, so that of two who try exactly one wins. The row is read again
+        either way. Pass `only_from=` to narrow the states it may come from.
+        """
+        sources = changes.pop("only_from", None) or sources_of(to)
+        moved = (
+            type(self)
+            .objects.filter(pk=self.pk, state__in=sources)
+            .update(state=to, reason=reason, changed_at=Now(), next_check_at=Now(), **changes)
+        )
+        self.refresh_from_db()
+        return bool(moved)
+
+    def claim(self, span: timedelta) -> bool:
+        """Nobody else sees to this row for `span`; False when somebody else is at it already."""
+        return bool(
+            type(self)
+            .objects.filter(pk=self.pk, state=self.state, next_check_at__lte=Now())
+            .update(next_check_at=Now() + span)
+        )
+
+    def count_readable_read(self) -> None:
+        """The engine's history could be read once more."""
+        type(self).objects.filter(pk=self.pk).update(
+            readable_reads=F("readable_reads") + 1,
+            first_readable_read_at=Coalesce("first_readable_read_at", Now()),
+        )
+        self.refresh_from_db()

@@ -1,0 +1,107 @@
+"""The life of a redemption, as data. docs/redemption-states.md is drawn from this."""
+
+from django.db import models
+
+
+class State(models.TextChoices):
+    REQUESTED = "requested", "Requested"
+    UNCERTAIN = "uncertain", "Uncertain"
+    ISSUED = "issued", "Issued"
+    USED = "used", "Used"
+    REVERSING = "reversing", "Reversing"
+    REVERSED = "reversed", "Reversed"
+    CANCELLED = "cancelled", "Cancelled"
+    REFUSED = "refused", "Refused"
+    NOT_MADE = "not_made", "Not made"
+    DISPUTED = "disputed", "Disputed"
+
+
+class Reason(models.TextChoices):
+    """Why a redemption is where it is; a machine's word, told to people by the screens."""
+
+    NONE = "", "-"
+    NOT_SENT = "not_sent", "Not sent to the engine"
+    THROTTLED = "throttled", "The engine was too busy"
+    ENGINE_SAID_NO = "engine_said_no", "The engine said no"
+    MISCONFIGURED = "misconfigured", "The engine refused our credentials"
+    REPLY_LOST = "reply_lost", "The engine's answer was lost"
+    PROCESS_DIED = "process_died", "The process died before the answer"
+    UNDONE = "undone", "Undone by the associate"
+    LATE_REPLY = "late_reply", "The answer came after all"
+    TWO_CANDIDATES = "two_candidates", "Two redemptions at the engine could be this one"
+    NEVER_CLEAR = "never_clear", "The engine's history did not become clear"
+    LET_GO = "let_go", "A manager let it go"
+    REVERSAL_REFUSED = "reversal_refused", "The engine refused to give the points back"
+
+
+# From -> to -> what brings it about.
+TRANSITIONS: dict[State, dict[State, str]] = {
+    State.REQUESTED: {
+        State.ISSUED: "the engine gave a code",
+        State.REFUSED: "not sent, or the engine said no",
+        State.UNCERTAIN: "the answer was lost",
+    },
+    State.UNCERTAIN: {
+        State.ISSUED: "found in the member's history",
+        State.REVERSING: "found, and undo was pressed meanwhile",
+        State.CANCELLED: "delayed, and undo was pressed meanwhile",
+        State.NOT_MADE: "not in two readings of the history",
+        State.DISPUTED: "two candidates, or never clear",
+    },
+    State.ISSUED: {
+        State.USED: "a sale has the code",
+        State.REVERSING: "undone, abandoned or voided",
+        State.CANCELLED: "delayed and ended, or ended by the engine",
+    },
+    State.USED: {State.REVERSING: "the sale was voided before its order's first attempt"},
+    State.REVERSING: {
+        State.REVERSED: "the engine gave the points back",
+        State.USED: "a sale came before the first attempt",
+        State.DISPUTED: "the engine refused, and reading does not explain it",
+    },
+    State.NOT_MADE: {
+        State.REVERSING: "the answer came late, with a code",
+        State.CANCELLED: "the answer came late, delayed",
+    },
+    State.CANCELLED: {
+        State.USED: "we ended it, and a sale has the code",
+        State.DISPUTED: "the engine ended it, and a sale has the code",
+    },
+    State.REVERSED: {State.DISPUTED: "a sale has the code"},
+    State.DISPUTED: {
+        State.USED: "points taken again, or never given back",
+        State.REVERSED: "let go",
+        State.REVERSING: "a candidate is ours: give back",
+        State.NOT_MADE: "no candidate is ours",
+    },
+    State.REFUSED: {},
+}
+
+# The engine has been asked or may have been, and we do not know the answer yet.
+UNDER_WAY = (State.REQUESTED, State.UNCERTAIN)
+# Points are gone and the code may still be taken: codes are unique among these.
+OPEN = (State.ISSUED, State.REVERSING)
+HAS_CODE = (State.ISSUED, State.USED, State.REVERSING, State.REVERSED, State.CANCELLED)
+# Nothing was taken, so the same act may be tried again under the same key.
+NOTHING_TAKEN = (Reason.NOT_SENT, Reason.THROTTLED)
+
+
+def sources_of(new: State) -> list[State]:
+    """The states from which `new` can be reached."""
+    return [old for old, targets in TRANSITIONS.items() if new in targets]
+
+
+def draw() -> str:
+    """The page docs/redemption-states.md, whole."""
+    lines = [
+        f"    {old} --> {new}: {cause}"
+        for old, targets in TRANSITIONS.items()
+        for new, cause in targets.items()
+    ]
+    ends = [f"    {state} --> [*]" for state, targets in TRANSITIONS.items() if not targets]
+    diagram = "\n".join(["stateDiagram-v2", "    [*] --> requested", *lines, *ends])
+    return (
+        "# The life of a redemption\n\n"
+        "Drawn from `redemptions/states.py` by `python manage.py draw_states`; do not edit.\n\n"
+        f"```mermaid\n{diagram}\n```\n"
+    )

@@ -1,0 +1,191 @@
+"""Start a sandbox from Python and steer it: for tests, benchmarks and the demo.
+
+with Sandbox.start() as sandbox:
+    sandbox.fault("POST /redemptions", "drop_after")
+    ...
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import requests
+
+PROJECT = Path(__file__).resolve().parent.parent
+READY = "sandbox ready on "
+ANSWER_SECONDS = 30
+STOP_SECONDS = 10
+GUID, API_KEY = "sandbox-guid", "sandbox-key"
+
+
+class SandboxError(Exception):
+    """The sandbox did not start, or refused what it was told."""
+
+
+class Sandbox:
+    """A sandbox process (or, without `process`, one that somebody else started)."""
+
+    def __init__(
+        self,
+        root_url: str,
+        process: subprocess.Popen[str] | None = None,
+        *,
+        guid: str = GUID,
+        api_key: str = API_KEY,
+    ) -> None:
+        self.root_url = root_url
+        self.base_url = f"{root_url}/api/v2"
+        self.guid = guid
+        self.api_key = api_key
+        self._process = process
+        self._http = requests.Session()
+        self._http.trust_env = False  # a proxy of the machine has no business on loopback
+
+    @classmethod
+    def start(
+        cls,
+        *,
+        port: int = 0,
+        db: str | Path | None = None,
+        rate: int | None = None,
+        seed: bool = True,
+        guid: str = GUID,
+        api_key: str = API_KEY,
+        ready_seconds: float = 30,
+    ) -> Self:
+        """Return once it listens. `rate` is calls a second (10 or 5), None for no limit."""
+        words = ["--port", port, "--rate", rate or "off", "--guid", guid, "--api-key", api_key]
+        words += ["--db", db] if db else []
+        words += [] if seed else ["--no-seed"]
+        process = _spawn([str(word) for word in words])
+        return cls(_ready_url(process, ready_seconds), process, guid=guid, api_key=api_key)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What a caller of the API must send."""
+        return {"x-guid": self.guid, "x-api-key": self.api_key}
+
+    def fault(self, endpoint: str, kind: str, **details: Any) -> int:
+        """Set a fault, once unless `times` says otherwise; returns its id."""
+        wanted = {"endpoint": endpoint, "kind": kind, **details}
+        return int(self._call("POST", "faults", wanted)["id"])
+
+    def clear_faults(self) -> None:
+        self._call("DELETE", "faults")
+
+    def switch(self, **changes: Any) -> dict[str, Any]:
+        """Change switches; returns all of them."""
+        return dict(self._call("PATCH", "switches", changes))
+
+    def state(self) -> dict[str, Any]:
+        return dict(self._call("GET", "state"))
+
+    def reset(self) -> None:
+        """Fresh seed, no faults, no calls, switches as at the start."""
+        self._call("POST", "reset")
+
+    def ledger(self, email: str) -> list[dict[str, Any]]:
+        """Movements of points, oldest first."""
+        return list(self._call("POST", "ledger", {"email": email})["rows"])
+
+    def balance(self, email: str) -> int:
+        return int(self._call("POST", "ledger", {"email": email})["balance"])
+
+    def customers(self) -> list[dict[str, Any]]:
+        return list(self._call("GET", "customers"))
+
+    def redemptions(self) -> list[dict[str, Any]]:
+        """Those made since the seed, oldest first."""
+        return list(self._call("GET", "redemptions"))
+
+    def calls(self) -> list[dict[str, Any]]:
+        """API calls since the start or the last reset, oldest first."""
+        return list(self._call("GET", "calls")["calls"])
+
+    def call_counts(self) -> dict[str, int]:
+        return dict(self._call("GET", "calls")["counts"])
+
+    def redeem_online(
+        self, email: str, option_id: int, points: int | None = None
+    ) -> dict[str, Any]:
+        """The member redeems in the web shop; returns id, code and points."""
+        wanted = {"email": email, "option_id": option_id, "points": points}
+        return dict(self._call("POST", "online-redemption", wanted))
+
+    def add_member(self, **fields: Any) -> dict[str, Any]:
+        """A member who can be read at once: email, first_name, ..., points, opted_in, tags."""
+        return dict(self._call("POST", "members", fields))
+
+    def adjust(self, email: str, points: int) -> int:
+        """Move points by hand; returns the new balance."""
+        return int(self._call("POST", "adjust", {"email": email, "points": points})["balance"])
+
+    def stop(self) -> None:
+        """End the process that `start` began; again does nothing."""
+        self._http.close()
+        if self._process is not None:
+            self._process.terminate()
+            self._wait(self._process)
+
+    def kill(self) -> None:
+        """End it as a crash would (SIGKILL)."""
+        if self._process is not None:
+            self._process.kill()
+            self._wait(self._process)
+
+    @staticmethod
+    def _wait(process: subprocess.Popen[str]) -> None:
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+    def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        url = f"{self.root_url}/_sandbox/{path}"
+        answer = self._http.request(method, url, json=body, timeout=ANSWER_SECONDS)
+        if not answer.ok:
+            raise SandboxError(f"{method} /_sandbox/{path}: {answer.status_code} {answer.text}")
+        return answer.json()
+
+
+def _spawn(words: list[str]) -> subprocess.Popen[str]:
+    # Its stdin is our end of a pipe: should we die without a word, it ends too.
+    return subprocess.Popen(  # noqa: S603 - our own program, no shell
+        [sys.executable, "-m", "sandbox", "--until-eof", *words],
+        cwd=PROJECT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _ready_url(process: subprocess.Popen[str], seconds: float) -> str:
+    watchdog = threading.Timer(seconds, process.kill)
+    watchdog.start()
+    line = process.stdout.readline().strip() if process.stdout else ""
+    watchdog.cancel()
+    if not line.startswith(READY):
+        process.kill()
+        process.communicate()
+        raise SandboxError("the sandbox did not start")
+    return line.removeprefix(READY)

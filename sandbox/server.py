@@ -1,0 +1,147 @@
+"""HTTP: a thread for each connection, kept alive, and answers sent as the fault board wants."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import traceback
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from sandbox.control_api import ControlApi
+from sandbox.faults import KINDS, Fault
+from sandbox.gateway import BASE_PATH, Exchange, Gateway, with_text_numbers
+from sandbox.messages import Refused, Reply, Request, refuse
+from sandbox.wire import SENDERS, Outgoing, head_bytes, reset_on_close
+from sandbox.world import World
+
+LARGEST_BODY = 2_000_000  # bytes; 10,000 coupon codes fit
+IDLE_SECONDS = 75
+
+
+class SandboxServer(ThreadingHTTPServer):
+    """Serves one `World`. Sleeping connections never keep the process from ending."""
+
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 512
+
+    def __init__(self, address: tuple[str, int], world: World) -> None:
+        self.stopping = threading.Event()
+        self.world = world
+        self.gateway = Gateway(world, self.pause)
+        self.control = ControlApi(world)
+        super().__init__(address, Handler)
+
+    def pause(self, seconds: float) -> None:
+        if seconds > 0:
+            self.stopping.wait(seconds)
+
+    def answer(self, request: Request) -> Exchange:
+        if request.path.startswith(f"{BASE_PATH}/"):
+            return self.gateway.answer(request)
+        return Exchange(self.control.answer(request))
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Callers may hang up at any time; nothing else is expected here."""
+        if not isinstance(sys.exception(), OSError):
+            _report_bug()
+
+
+def _report_bug() -> None:
+    """Where it broke, without the values: they may hold what a caller sent."""
+    error = sys.exception()
+    frames = traceback.extract_tb(error.__traceback__) if error else []
+    place = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "?"
+    print(f"sandbox: {type(error).__name__} at {place}", file=sys.stderr, flush=True)
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One connection."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    timeout = IDLE_SECONDS
+    server: SandboxServer
+
+    def do_GET(self) -> None:
+        request: Request | None = None
+        try:
+            request = self._request()
+            exchange = self.server.answer(request)
+        except Refused as refused:
+            exchange = Exchange(refused.reply())
+            self.close_connection = self.close_connection or request is None
+        except Exception:  # noqa: BLE001 - a bug of the sandbox must not look like a dropped connection
+            _report_bug()
+            exchange = Exchange(Reply(500, {"error": "The sandbox has a bug"}))
+        self._send(exchange)
+
+    do_POST = do_PATCH = do_DELETE = do_PUT = do_GET  # noqa: N815
+
+    def _request(self) -> Request:
+        parts = urlsplit(self.path)
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        return Request(
+            method=self.command,
+            path=parts.path,
+            query=dict(parse_qsl(parts.query, keep_blank_values=True, max_num_fields=1000)),
+            headers=headers,
+            body=self._body(),
+        )
+
+    def _body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding"):
+            raise refuse(411, "Length required")
+        length = self.headers.get("Content-Length", "0")
+        if not (length.isascii() and length.isdigit()):
+            raise refuse(400, "Bad Content-Length")
+        if int(length) > LARGEST_BODY:
+            raise refuse(413, "The body is too large")
+        return self.rfile.read(int(length))
+
+    def _send(self, exchange: Exchange) -> None:
+        fault = exchange.fault
+        sender = SENDERS[KINDS[fault.kind].send if fault else "whole"]
+        try:
+            kept = sender(self.connection, self._outgoing(exchange.reply, fault))
+        except OSError:  # the caller hung up
+            kept = False
+        if not kept:
+            self._hang_up(reset=bool(fault and fault.rst))
+
+    def _outgoing(self, reply: Reply, fault: Fault | None) -> Outgoing:
+        switches = self.server.world.switches
+        data = with_text_numbers(reply.data) if switches.numbers_as_strings else reply.data
+        body = json.dumps(data, ensure_ascii=False).encode() if reply.raw is None else reply.raw
+        headers = {
+            "Date": self.date_time_string(int(self.server.world.now().timestamp())),
+            "Content-Type": reply.content_type or switches.content_type,
+            "Content-Length": str(len(body)),
+            **reply.headers,
+        }
+        if self.close_connection:
+            headers["Connection"] = "close"
+        seconds = fault.seconds if fault else 0
+        return Outgoing(head_bytes(reply.status, headers), body, seconds, self.server.pause)
+
+    def _hang_up(self, *, reset: bool) -> None:
+        """End the connection at once, with FIN or, if `reset`, with RST."""
+        self.close_connection = True
+        if reset:
+            reset_on_close(self.connection)
+        else:
+            self._shut_down()
+        self.rfile.close()  # it holds the socket open
+        self.connection.close()
+
+    def _shut_down(self) -> None:
+        try:
+            self.connection.shutdown(2)
+        except OSError:  # the caller was quicker
+            return
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing: request lines hold emails and phone numbers."""

@@ -1,0 +1,73 @@
+"""Everything that one sandbox process holds, and its way back to a fresh start."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sandbox.calls import CallLog
+from sandbox.clock import now_with_skew
+from sandbox.faults import FaultBoard
+from sandbox.rate import RateGate
+from sandbox.switches import Switches, changed
+from sandbox.yotpo import jobs, seed
+from sandbox.yotpo.endpoints import ENDPOINTS
+from sandbox.yotpo.store import Store, Work, build_tables
+
+T = TypeVar("T")
+
+
+class World:
+    """State on disk (`store`), and in memory: switches, faults, calls."""
+
+    def __init__(
+        self, store: Store, *, guid: str, api_key: str, rate: int | None, seeded: bool
+    ) -> None:
+        self.guid = guid
+        self.api_key = api_key
+        self.faults = FaultBoard(list(ENDPOINTS))
+        self.calls = CallLog()
+        self.rate_gate = RateGate()
+        self.store = store
+        self._as_started = replace(Switches(), rate=rate)
+        self.switches = self._as_started
+        self._seeded = seeded
+        self._lock = threading.Lock()
+        if store.is_new():
+            self._build()
+
+    def now(self) -> datetime:
+        """By the engine's clock, which may be set wrong."""
+        return now_with_skew(self.switches.clock_skew_seconds)
+
+    def switch(self, changes: Mapping[str, Any]) -> Switches:
+        with self._lock:
+            self.switches = changed(self.switches, changes)
+            return self.switches
+
+    def run(self, act: Callable[[Work], T]) -> tuple[T, bool]:
+        """Do one act in one transaction; also whether it changed a row."""
+        with self.store.work(self.switches) as work:
+            jobs.run_due(work)
+        with self.store.work(self.switches) as work:
+            before = work.db.total_changes
+            result = act(work)
+            jobs.run_due(work)
+            return result, work.db.total_changes > before
+
+    def reset(self) -> None:
+        """A fresh seed, no faults, no calls, and the switches as they were at the start."""
+        with self._lock:
+            self.switches = self._as_started
+        self.faults.clear()
+        self.calls.clear()
+        self._build()
+
+    def _build(self) -> None:
+        with self.store.work(self.switches) as work:
+            build_tables(work)
+            if self._seeded:
+                seed.sow(work)

@@ -1,0 +1,249 @@
+"""Run the demo: a sandbox engine, the panel and its worker, on loopback, until told to stop.
+
+The first choice of ports is PORT (8000) and SANDBOX_PORT (8701). With YOTPO_BASE_URL set to a
+loopback address that engine is used, and no sandbox is started. Data and logs are in var/demo.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+from urllib.parse import urlsplit
+
+from ports import LOOPBACK, next_free
+
+ROOT = Path(__file__).resolve().parent.parent
+DATA = ROOT / "var" / "demo"
+LOGS = f"{DATA.relative_to(ROOT)}/*.log"
+READY_WITHIN_SECONDS = 60
+STOPPED_WITHIN_SECONDS = 10
+LOG_LINES_SHOWN = 20
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+MANAGE = (sys.executable, "manage.py")
+SANDBOX = (sys.executable, "-m", "sandbox", "--db", str(DATA / "sandbox.sqlite3"))
+WEB = (
+    *(sys.executable, "-m", "gunicorn", "loyalty_panel.wsgi", "--worker-class", "gthread"),
+    *("--workers", "2", "--threads", "16", "--no-control-socket"),
+)
+SANDBOX_CREDENTIALS = {"YOTPO_GUID": "sandbox-guid", "YOTPO_API_KEY": "sandbox-key"}
+
+
+class DemoError(Exception):
+    """Why the demo cannot go on."""
+
+
+class Stopped(Exception):  # noqa: N818 - somebody asked for it, nothing went wrong
+    """SIGINT, SIGTERM or SIGHUP arrived."""
+
+
+class Child:
+    """A program with a log of its own, in a process group of its own."""
+
+    def __init__(self, name: str, command: tuple[str, ...], env: Mapping[str, str]) -> None:
+        self.name = name
+        self.log = DATA / f"{name}.log"
+        self.log.write_bytes(b"")
+        with self.log.open("ab") as output:
+            self.process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+
+    @property
+    def has_ended(self) -> bool:
+        return self.process.poll() is not None
+
+    def signal_group(self, number: int) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, number)
+
+    def obituary(self) -> DemoError:
+        lines = self.log.read_text(errors="replace").splitlines()[-LOG_LINES_SHOWN:]
+        end = "\n".join(f"    {line}" for line in lines)
+        what = f"{self.name} ended with code {self.process.returncode}"
+        return DemoError(f"{what}. The end of {self.log.relative_to(ROOT)}:\n{end}")
+
+
+class Children:
+    """All that this demo has started, watched together and stopped together."""
+
+    def __init__(self) -> None:
+        self.running: list[Child] = []
+        self.stop_asked = False
+
+    def ask_to_stop(self, _number: int, _frame: FrameType | None) -> None:
+        # Only noted here: an exception might lose a child that was started but not yet listed.
+        self.stop_asked = True
+
+    def start(self, name: str, command: tuple[str, ...], env: Mapping[str, str]) -> Child:
+        child = Child(name, command, env)
+        self.running.append(child)
+        return child
+
+    def finish(self, name: str, command: tuple[str, ...], env: Mapping[str, str]) -> None:
+        child = self.start(name, command, env)
+        while not child.has_ended:
+            self.pause()
+        if child.process.returncode != 0:
+            raise child.obituary()
+        self.running.remove(child)
+
+    def wait_until(self, is_ready: Callable[[], bool], what: str) -> None:
+        deadline = time.monotonic() + READY_WITHIN_SECONDS
+        while not is_ready():
+            self.check()
+            if time.monotonic() > deadline:
+                raise DemoError(f"{what} was not ready in time. See {LOGS}")
+            self.pause()
+
+    def watch(self) -> None:
+        while True:
+            self.check()
+            self.pause()
+
+    def check(self) -> None:
+        for child in self.running:
+            if child.has_ended:
+                raise child.obituary()
+
+    def pause(self) -> None:
+        if self.stop_asked:
+            raise Stopped
+        time.sleep(0.2)
+
+    def stop(self) -> None:
+        for child in reversed(self.running):
+            child.signal_group(signal.SIGTERM)
+        deadline = time.monotonic() + STOPPED_WITHIN_SECONDS
+        for child in self.running:
+            with suppress(subprocess.TimeoutExpired):
+                child.process.wait(max(0, deadline - time.monotonic()))
+            # Whatever is left of the group, even where its leader has gone.
+            child.signal_group(signal.SIGKILL)
+            child.process.wait()
+
+
+def main() -> int:
+    DATA.mkdir(parents=True, exist_ok=True)
+    children = Children()
+    for number in STOP_SIGNALS:
+        signal.signal(number, children.ask_to_stop)
+    try:
+        run(children)
+    except Stopped:
+        say("Stopping.")
+    except DemoError as error:
+        say(f"\nThe demo stopped: {error}")
+        return 1
+    finally:
+        children.stop()
+    return 0
+
+
+def run(children: Children) -> None:
+    web_port = choose_port("The panel", "PORT", 8000)
+    env = environment(web_port)
+    sandbox_page = None
+    if not uses_own_engine():
+        sandbox_page = start_sandbox(children, env, but_not=web_port)
+    children.finish("migrate", (*MANAGE, "migrate", "--noinput"), env)
+    children.finish("seed", (*MANAGE, "seed_demo"), env)
+    children.start("web", (*WEB, "--bind", f"{LOOPBACK}:{web_port}"), env)
+    children.start("worker", (*MANAGE, "settle_redemptions", "--loop"), env)
+    children.wait_until(lambda: answers(f"{env['PUBLIC_URL']}/readyz"), "The panel")
+    introduce(env["PUBLIC_URL"], sandbox_page)
+    children.watch()
+
+
+def environment(web_port: int) -> dict[str, str]:
+    return {
+        **SANDBOX_CREDENTIALS,
+        **os.environ,
+        "LOYALTY_MODE": "demo",
+        "DATABASE_URL": f"sqlite:///{DATA / 'panel.sqlite3'}",
+        "ALLOWED_HOSTS": f"localhost,{LOOPBACK}",
+        "PUBLIC_URL": f"http://{LOOPBACK}:{web_port}",
+        "PORT": str(web_port),
+        "PYTHONUNBUFFERED": "1",  # so that a log is complete when its program dies
+    }
+
+
+def uses_own_engine() -> bool:
+    """Whether the caller names an engine on this machine: the demo never moves real points."""
+    url = os.environ.get("YOTPO_BASE_URL")
+    if not url:
+        return False
+    if urlsplit(url).hostname in {"localhost", LOOPBACK, "::1"}:
+        return True
+    say("YOTPO_BASE_URL is not on this machine. The demo uses its sandbox instead.")
+    return False
+
+
+def start_sandbox(children: Children, env: dict[str, str], but_not: int) -> str:
+    """The address of its page; `env` is pointed at it."""
+    port = choose_port("The sandbox", "SANDBOX_PORT", 8701, {but_not})
+    page = f"http://{LOOPBACK}:{port}/"
+    env |= {"YOTPO_BASE_URL": f"{page}api/v2", **SANDBOX_CREDENTIALS}
+    children.start("sandbox", (*SANDBOX, "--port", str(port)), env)
+    children.wait_until(lambda: is_listening(port), "The sandbox")
+    return page
+
+
+def choose_port(who: str, variable: str, default: int, but_not: Collection[int] = ()) -> int:
+    wished = os.environ.get(variable) or str(default)
+    if not wished.isdecimal():
+        raise DemoError(f"{variable} must be a port number, not {wished!r}")
+    port = next_free(int(wished), but_not)
+    if port != int(wished):
+        say(f"Port {wished} is busy. {who} takes {port}.")
+    return port
+
+
+def is_listening(port: int) -> bool:
+    try:
+        socket.create_connection((LOOPBACK, port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def answers(url: str) -> bool:
+    # Without the proxy that the environment may name.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(url, timeout=2) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def introduce(panel: str, sandbox_page: str | None) -> None:
+    say(f"""
+Loyalty Panel demo
+  Panel     {panel}/panel/demo/
+  Look up   mara@example.com or (415) 555-0123
+  Admin     {panel}/admin/  (manager / demo-manager)""")
+    if sandbox_page:
+        say(f"  Sandbox   {sandbox_page}")
+    say(f"  Logs      {LOGS}\n  Stop      Ctrl-C\n")
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

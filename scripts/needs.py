@@ -1,0 +1,88 @@
+"""What the panel's targets need of the machine: found, else installed by apt, else named."""
+
+import functools
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+# Waits for another apt instead of failing beside it.
+APT = ["apt-get", "-o", "DPkg::Lock::Timeout=300"]
+
+
+@dataclass(frozen=True)
+class Need:
+    name: str
+    packages: tuple[str, ...]
+    find: Callable[[], Path | None]
+
+    @property
+    def how_to_install(self) -> str:
+        return f"sudo apt-get install --yes {' '.join(self.packages)}"
+
+    def provide(self) -> Path | None:
+        """The place of it, or None when it is not there and cannot be installed here."""
+        place = self.find()
+        if place is None and can_install():
+            print(f"{self.name}: not found, installing {' '.join(self.packages)}", flush=True)
+            apt_install(self.packages)
+            place = self.find()
+        if place is None:
+            print(f"{self.name} is missing. Type: {self.how_to_install}", flush=True)
+        else:
+            print(f"{self.name}: {place}", flush=True)
+        return place
+
+
+def can_install() -> bool:
+    return os.geteuid() == 0 and shutil.which("apt-get") is not None
+
+
+def apt_install(packages: tuple[str, ...]) -> bool:
+    refresh_package_lists()
+    return run_apt("install", "--yes", "--no-install-recommends", *packages)
+
+
+@functools.cache
+def refresh_package_lists() -> None:
+    run_apt("update")
+
+
+def run_apt(*arguments: str) -> bool:
+    done = subprocess.run(
+        [*APT, *arguments],
+        check=False,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+    )
+    if done.returncode != 0:
+        print(f"apt-get {arguments[0]} failed:\n{done.stdout[-2000:]}", flush=True)
+    return done.returncode == 0
+
+
+def find_chromium() -> Path | None:
+    names = [os.environ.get("CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome"]
+    return next((Path(place) for name in names if name and (place := shutil.which(name))), None)
+
+
+def find_postgres() -> Path | None:
+    """The folder of PostgreSQL's server programs, which Debian keeps out of PATH."""
+    in_path = shutil.which("initdb")
+    if in_path:
+        return Path(in_path).resolve().parent
+    folders = [initdb.parent for initdb in Path("/usr/lib/postgresql").glob("*/bin/initdb")]
+    return max(folders, key=major_version, default=None)
+
+
+def major_version(folder: Path) -> int:
+    return int(folder.parent.name)
+
+
+# Without a font Chromium draws empty boxes, and Debian only recommends one.
+CHROMIUM = Need("Chromium", ("chromium", "fonts-liberation"), find_chromium)
+POSTGRES = Need("PostgreSQL", ("postgresql",), find_postgres)

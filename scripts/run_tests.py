@@ -1,0 +1,136 @@
+"""Run the test legs one after the other, keep what each wrote, and sum up.
+
+REQUIRE_ALL=1 makes a leg fail, instead of being skipped, when the machine lacks its program.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from needs import CHROMIUM, POSTGRES, Need
+from with_postgres import temporary_postgres
+
+ROOT = Path(__file__).resolve().parent.parent
+OUTPUT = ROOT / "var" / "test-output"
+LONGEST_LEG_SECONDS = 540
+
+
+@dataclass(frozen=True)
+class Leg:
+    name: str
+    pytest: tuple[str, ...]
+    need: Need | None = None
+    on_postgres: bool = False
+
+
+# The last reads what the others wrote: no log may hold a customer's data.
+LEGS = [
+    Leg("sqlite", ("-n", "2", "-m", "not browser", "--ignore=tests/output")),
+    Leg("browser", ("-n", "2", "-m", "browser"), need=CHROMIUM),
+    Leg("postgres", ("-n", "2", "-m", "database and not browser"), POSTGRES, on_postgres=True),
+    Leg("output", ("tests/output",)),
+]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    leg: Leg
+    word: str
+    seconds: float = 0
+
+    @property
+    def is_skipped(self) -> bool:
+        return self.word == "SKIPPED"
+
+    def __str__(self) -> str:
+        return f"  {self.leg.name:<10}{self.word:<9}{self.seconds:6.0f} s"
+
+
+def main() -> int:
+    shutil.rmtree(OUTPUT, ignore_errors=True)
+    OUTPUT.mkdir(parents=True)
+    with ExitStack() as running:
+        places = {need: need.provide() for need in (CHROMIUM, POSTGRES)}
+        env = environment(places[CHROMIUM])
+        if programs := places[POSTGRES]:
+            log = OUTPUT / "postgres-server.log"
+            env["POSTGRES_URL"] = running.enter_context(temporary_postgres(programs, log))
+        outcomes = [
+            run(leg, env) if leg.need is None or places[leg.need] else missing(leg) for leg in LEGS
+        ]
+    return sum_up(outcomes)
+
+
+def environment(chromium: Path | None) -> dict[str, str]:
+    """The caller's, less what would turn the tests on a real database or engine."""
+    ours = {"DATABASE_URL", "POSTGRES_URL", "YOTPO_BASE_URL"}
+    env = {name: value for name, value in os.environ.items() if name not in ours}
+    env |= {"LOYALTY_MODE": "test", "TEST_OUTPUT_DIR": str(OUTPUT)}
+    if chromium:
+        env["CHROMIUM"] = str(chromium)
+    return env
+
+
+def missing(leg: Leg) -> Outcome:
+    return Outcome(leg, "FAILED" if os.environ.get("REQUIRE_ALL") == "1" else "SKIPPED")
+
+
+def run(leg: Leg, env: Mapping[str, str]) -> Outcome:
+    print(f"\n== {leg.name}: pytest {' '.join(leg.pytest)}", flush=True)
+    if leg.on_postgres:
+        env = {**env, "DATABASE_URL": env["POSTGRES_URL"]}
+    started = time.monotonic()
+    code = tee([sys.executable, "-m", "pytest", *leg.pytest], env, OUTPUT / f"{leg.name}.log")
+    return Outcome(leg, "passed" if code == 0 else "FAILED", time.monotonic() - started)
+
+
+def tee(command: list[str], env: Mapping[str, str], log: Path) -> int:
+    """Run with output to the terminal and to `log`, for a bounded time."""
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    # SIGINT, so that pytest still ends the servers which its fixtures started.
+    limit = threading.Timer(LONGEST_LEG_SECONDS, process.send_signal, [signal.SIGINT])
+    limit.start()
+    try:
+        with log.open("w") as kept, process.stdout as lines:
+            for line in lines:
+                print(line, end="", flush=True)
+                kept.write(line)
+        return process.wait()
+    except BaseException:
+        process.send_signal(signal.SIGINT)
+        process.wait()
+        raise
+    finally:
+        limit.cancel()
+
+
+def sum_up(outcomes: list[Outcome]) -> int:
+    print("\n== Summary")
+    for outcome in outcomes:
+        print(outcome)
+    skipped = [outcome for outcome in outcomes if outcome.is_skipped]
+    if skipped:
+        names = ", ".join(outcome.leg.name for outcome in skipped)
+        print(f"\n!!! {len(skipped)} test legs skipped: {names}")
+        for need in {outcome.leg.need for outcome in skipped if outcome.leg.need}:
+            print(f"!!! {need.name} is missing. Type: {need.how_to_install}")
+    return 1 if any(outcome.word == "FAILED" for outcome in outcomes) else 0
+
+
+def stop(signum: int, _frame: object) -> None:
+    sys.exit(128 + signum)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, stop)
+    sys.exit(main())

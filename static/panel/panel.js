@@ -1,0 +1,170 @@
+/* The panel's own script: launch and bearer, the dialog, and small help while typing.
+   The bearer lives in this closure alone: in the page it would land in the DOM's snapshots. */
+(() => {
+  "use strict";
+
+  const RENEW_BEFORE_MS = 30_000;
+  const page = document.getElementById("panel");
+  const alertRegion = document.getElementById("alert");
+  let bearer = null;
+  let launching = null;
+  const retried = new WeakSet();
+
+  const say = (text) => {
+    const words = document.createElement("p");
+    words.className = "alert";
+    words.textContent = text;
+    alertRegion.replaceChildren(words);
+  };
+
+  async function trade() {
+    const answer = await fetch(page.dataset.launch, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: "{}",
+      credentials: "omit",
+      cache: "no-store",
+    });
+    const body = await answer.json().catch(() => ({}));
+    if (!answer.ok) throw new Error(body.detail || "This panel could not be opened. Reload it.");
+    const life = body.expires_in * 1000;
+    bearer = { token: body.bearer, until: performance.now() + life - Math.min(RENEW_BEFORE_MS, life / 2) };
+  }
+
+  // Single flight: however many requests wait for a bearer, one launch serves them all.
+  function launch() {
+    launching ??= trade().finally(() => { launching = null; });
+    return launching;
+  }
+
+  const ready = () => (bearer && performance.now() < bearer.until ? Promise.resolve() : launch());
+
+  const sayWhyNot = (error) =>
+    say(error instanceof TypeError ? "No connection. Check the network, then try again." : error.message);
+
+  document.addEventListener("htmx:confirm", (event) => {
+    event.preventDefault();
+    ready().then(() => event.detail.issueRequest(true), sayWhyNot);
+  });
+
+  document.addEventListener("htmx:configRequest", (event) => {
+    event.detail.headers.Authorization = `Bearer ${bearer.token}`;
+  });
+
+  const isPoll = (config) => config.triggeringEvent == null || config.triggeringEvent.type === "load";
+
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (!isPoll(event.detail.requestConfig)) alertRegion.replaceChildren();
+  });
+
+  // An expired bearer: renew and send the same form once more. Its act key is the same, so
+  // what was done already is not done again.
+  document.addEventListener("htmx:afterRequest", (event) => {
+    const { elt, xhr, requestConfig } = event.detail;
+    if (xhr.status !== 401) {
+      retried.delete(elt);
+      return;
+    }
+    bearer = null;
+    if (retried.has(elt)) {
+      say("This panel's session is over. Reload it.");
+      return;
+    }
+    retried.add(elt);
+    launch().then(
+      () => htmx.ajax(requestConfig.verb, requestConfig.path, { source: elt }),
+      sayWhyNot,
+    );
+  });
+
+  for (const failure of ["htmx:sendError", "htmx:timeout"]) {
+    document.addEventListener(failure, (event) => {
+      closeDialogOver(event.detail.elt);
+      say("No answer. Check the network, then try again: nothing is done twice.");
+    });
+  }
+
+  // The dialog
+
+  const dialogs = document.getElementById("dialog");
+
+  function closeDialogOver(elt) {
+    // Words in the alert region lie behind a dialog; those of a failed act are shown inside.
+    const open = elt.closest("dialog");
+    if (!open) return;
+    open.querySelector("[data-failed]")?.remove();
+    const words = document.createElement("p");
+    words.className = "alert";
+    words.dataset.failed = "";
+    words.setAttribute("role", "alert");
+    words.textContent = "No answer. Try again: it is not done twice.";
+    open.querySelector(".row.end").before(words);
+  }
+
+  document.addEventListener("htmx:afterSwap", (event) => {
+    if (event.detail.target === dialogs) dialogs.querySelector("dialog")?.showModal();
+  });
+
+  const closeDialog = () => {
+    dialogs.querySelector("dialog")?.close();
+    dialogs.replaceChildren();
+  };
+
+  document.addEventListener("panel:answered", closeDialog);
+  // `close` does not bubble; a dialog also closes by the Escape key.
+  dialogs.addEventListener("close", closeDialog, true);
+
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const { xhr, requestConfig } = event.detail;
+    // A dialog that is asked again (another code is open already) takes its own place.
+    if (requestConfig.elt.closest("#dialog") && xhr.responseText.trimStart().startsWith("<dialog")) {
+      closeDialog();
+      event.detail.target = dialogs;
+      event.detail.shouldSwap = true;
+    } else if (xhr.status >= 400 && xhr.getResponseHeader("HX-Retarget") === "#alert") {
+      closeDialog();
+    }
+  });
+
+  // What a variable offer is worth, while typing
+
+  const money = (cents, currency) => {
+    const form = new Intl.NumberFormat(undefined, { style: "currency", currency });
+    return form.format(cents / 10 ** Math.min(form.resolvedOptions().maximumFractionDigits, 2));
+  };
+
+  document.addEventListener("input", (event) => {
+    const field = event.target;
+    if (!(field instanceof HTMLInputElement) || !field.dataset.rate) return;
+    const typed = field.value.replace(/[\s,]/g, "");
+    const points = /^\d+$/.test(typed) ? Number(typed) : NaN;
+    const most = Number(field.dataset.most);
+    const words = document.getElementById(field.dataset.worth);
+    if (!typed) words.textContent = "";
+    else if (!(points >= 1 && points <= most)) words.textContent = `Type a whole number from 1 to ${most.toLocaleString()}.`;
+    else words.textContent = `Worth ${money(Math.floor(points * Number(field.dataset.rate) + 1e-9), field.dataset.currency)}`;
+  });
+
+  // Buttons of our own
+
+  async function copy(button) {
+    const source = document.querySelector(button.dataset.copy);
+    try {
+      await navigator.clipboard.writeText(source.textContent.trim());
+      button.textContent = "Copied";
+    } catch {
+      // A frame without clipboard rights: select it, so that one key copies.
+      getSelection().selectAllChildren(source);
+      button.textContent = "Selected: press Ctrl+C";
+    }
+  }
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("button");
+    if (button?.dataset.copy) copy(button);
+    if (button?.dataset.clear) document.querySelector(button.dataset.clear).replaceChildren();
+    if (button && "close" in button.dataset) closeDialog();
+  });
+
+  launch().then(() => document.body.dispatchEvent(new Event("panel:ready")), sayWhyNot);
+})();

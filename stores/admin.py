@@ -1,0 +1,39 @@
+from django.contrib import admin
+
+from stores.models import Associate, Installation, Store, Till
+
+
+@admin.register(Installation)
+class InstallationAdmin(admin.ModelAdmin):
+    list_display = ("name", "id", "pos", "region", "currency", "offer_policy", "is_active")
+    list_filter = ("pos", "is_active", "offer_policy")
+    search_fields = ("name", "id")
+    readonly_fields = ("created_at",)
+
+    def get_readonly_fields(self, request, obj=None):
+        # The id stands in the address that the POS was given.
+        return (*self.readonly_fields, "id") if obj else self.readonly_fields
+
+
+@admin.register(Store)
+class StoreAdmin(admin.ModelAdmin):
+    list_display = ("name", "code", "installation", "region", "is_active")
+    list_filter = ("installation", "is_active")
+    search_fields = ("name", "code")
+    list_select_related = ("installation",)
+
+
+@admin.register(Till)
+class TillAdmin(admin.ModelAdmin):
+    list_display = ("name", "code", "store", "is_active")
+    list_filter = ("store__installation", "store", "is_active")
+    search_fields = ("name", "code", "store__name")
+    list_select_related = ("store",)
+
+
+@admin.register(Associate)
+class AssociateAdmin(admin.ModelAdmin):
+    list_display = ("name", "code", "role", "installation", "is_active")
+    list_filter = ("installation", "role", "is_active")
+    search_fields = ("name", "code")
+    list_select_related = ("installation",)

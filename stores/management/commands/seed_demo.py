@@ -1,0 +1,60 @@
+"""The demo's installation, stores, tills and people. The members are the engine's."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+
+from stores.models import Associate, Installation, Store, Till
+
+STORES = {
+    "boston": ("Harbor Street, Boston", "", {"1": "Till 1", "2": "Till 2"}),
+    "london": ("Lamb's Lane, London", "GB", {"1": "Till 1"}),
+}
+ASSOCIATES = {
+    "ana": ("Ana Pardo", Associate.Role.ASSOCIATE),
+    "ben": ("Ben Okafor", Associate.Role.ASSOCIATE),
+    "mel": ("Mel Sato", Associate.Role.MANAGER),
+}
+MANAGER = "manager"
+PASSWORD = "demo-manager"  # noqa: S105 - printed on the screen, and made in demo mode only
+
+
+class Command(BaseCommand):
+    help = "Make the demo's installation, stores, tills and associates. Safe to run again."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not settings.DEMO:
+            raise CommandError("This makes a well-known log-in: run it with LOYALTY_MODE=demo.")
+        with transaction.atomic():
+            installation, _ = Installation.objects.get_or_create(
+                id="demo", defaults={"name": "Quill & Thread (demo)"}
+            )
+            seed_stores(installation)
+            seed_associates(installation)
+            seed_manager()
+        self.stdout.write(f"Demo installation ready. Admin log-in: {MANAGER} / {PASSWORD}")
+
+
+def seed_stores(installation: Installation) -> None:
+    for code, (name, region, tills) in STORES.items():
+        store, _ = Store.objects.get_or_create(
+            installation=installation, code=code, defaults={"name": name, "region": region}
+        )
+        for till_code, till_name in tills.items():
+            Till.objects.get_or_create(store=store, code=till_code, defaults={"name": till_name})
+
+
+def seed_associates(installation: Installation) -> None:
+    for code, (name, role) in ASSOCIATES.items():
+        Associate.objects.get_or_create(
+            installation=installation, code=code, defaults={"name": name, "role": role}
+        )
+
+
+def seed_manager() -> None:
+    users = get_user_model().objects
+    if not users.filter(username=MANAGER).exists():
+        users.create_superuser(MANAGER, password=PASSWORD)  # type: ignore[attr-defined]

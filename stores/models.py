@@ -1,0 +1,140 @@
+"""Who embeds the panel, and where it stands: installations, stores, tills, associates."""
+
+from typing import ClassVar
+from zoneinfo import available_timezones
+
+import phonenumbers
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models.functions import Now
+
+POS_ID = RegexValidator(
+    r"^[A-Za-z0-9._:-]{1,64}$", "Use 1 to 64 letters, digits, dots, underscores, colons, hyphens."
+)
+
+
+def validate_region(value: str) -> None:
+    """ISO 3166 alpha-2, and one that has telephone numbers."""
+    if value not in phonenumbers.SUPPORTED_REGIONS:
+        raise ValidationError("Use a two-letter country code in capitals, such as US or GB.")
+
+
+def validate_time_zone(value: str) -> None:
+    if value not in available_timezones():
+        raise ValidationError("Use a name of the IANA list, such as America/New_York.")
+
+
+class Installation(models.Model):
+    """One POS that embeds the panel. Its id stands in the panel's address."""
+
+    class Pos(models.TextChoices):
+        GENERIC = "generic", "Any POS"
+        HEARTLAND = "heartland", "Heartland Retail"
+
+    class OfferPolicy(models.TextChoices):
+        PER_MEMBER = "per_member", "Ask for each member"
+        SHARED = "shared", "The same for everyone, shared for a minute"
+
+    id = models.SlugField(primary_key=True, max_length=64)
+    name = models.CharField(max_length=200)
+    pos = models.CharField(max_length=20, choices=Pos, default=Pos.GENERIC)
+    region = models.CharField(
+        max_length=2,
+        default="US",
+        validators=[validate_region],
+        help_text="Country in which phone numbers without a country code are read.",
+    )
+    currency = models.CharField(
+        max_length=3,
+        default="USD",
+        validators=[RegexValidator(r"^[A-Z]{3}$", "Use an ISO 4217 code, such as USD.")],
+    )
+    time_zone = models.CharField(max_length=64, default="UTC", validators=[validate_time_zone])
+    offer_policy = models.CharField(
+        max_length=20,
+        choices=OfferPolicy,
+        default=OfferPolicy.PER_MEMBER,
+        help_text="Sharing halves the calls, where no offer is restricted to some members.",
+    )
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering: ClassVar = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Store(models.Model):
+    """A shop. `code` is what the POS calls it."""
+
+    installation = models.ForeignKey(Installation, models.PROTECT, related_name="stores")
+    code = models.CharField(max_length=64, validators=[POS_ID])
+    name = models.CharField(max_length=200)
+    region = models.CharField(
+        max_length=2,
+        blank=True,
+        validators=[validate_region],
+        help_text="Country of this store's phone numbers; empty: as the installation.",
+    )
+    is_active = models.BooleanField(default=True)
+
+    class Meta:
+        ordering: ClassVar = ["name"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["installation", "code"], name="an_installation_has_one_store_of_a_code"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def phone_region(self) -> str:
+        return self.region or self.installation.region
+
+
+class Till(models.Model):
+    """A place where sales are made. `code` is what the POS calls it."""
+
+    store = models.ForeignKey(Store, models.PROTECT, related_name="tills")
+    code = models.CharField(max_length=64, validators=[POS_ID])
+    name = models.CharField(max_length=200)
+    is_active = models.BooleanField(default=True)
+
+    class Meta:
+        ordering: ClassVar = ["store", "name"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["store", "code"], name="a_store_has_one_till_of_a_code")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name}, {self.store}"
+
+
+class Associate(models.Model):
+    """A person who works at a till. `code` is their id at the POS."""
+
+    class Role(models.TextChoices):
+        ASSOCIATE = "associate", "Associate"
+        MANAGER = "manager", "Manager"
+
+    installation = models.ForeignKey(Installation, models.PROTECT, related_name="associates")
+    code = models.CharField(max_length=64, validators=[POS_ID])
+    name = models.CharField(max_length=200)
+    role = models.CharField(max_length=20, choices=Role, default=Role.ASSOCIATE)
+    is_active = models.BooleanField(default=True)
+
+    class Meta:
+        ordering: ClassVar = ["name"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["installation", "code"], name="an_installation_has_one_associate_of_a_code"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,389 @@
+"""The connection under a call: its age, its deadline, TLS, and what it must not share."""
+
+import contextlib
+import datetime
+import ipaddress
+import os
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from connectors import wire
+from connectors.answers import Reply
+from connectors.errors import Misconfigured, ReplyLost, Unavailable
+from connectors.limits import Limits
+from connectors.session import Session
+from tests.connectors import raw_server as tell
+from tests.connectors.raw_server import HOST, RawServer
+
+ME = os.getpid()
+
+
+@dataclass
+class Clock:
+    """Stands still until told."""
+
+    now: float = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def session(server: RawServer, clock: Clock) -> Iterator[Session]:
+    """A session whose clock stands still: time-outs last as long as they did at first."""
+    with closing(Session("yotpo", server.url, {}, Limits(), clock=clock)) as session:
+        yield session
+
+
+def closing(session: Session) -> contextlib.closing[Session]:
+    return contextlib.closing(session)
+
+
+def spend(session: Session, deadline: float = 10.0) -> Reply:
+    return session.call("POST", "/redemptions", json={}, moves_points=True, deadline=deadline)
+
+
+def save(session: Session) -> Reply:
+    return session.call("POST", "/customers", json={}, deadline=10.0)
+
+
+def read(session: Session, deadline: float = 10.0) -> Reply:
+    return session.call("GET", "/customers", deadline=deadline)
+
+
+class TestAge:
+    def test_calls_share_a_connection(self, server: RawServer, session: Session) -> None:
+        for call in (read, save, spend, read):
+            call(session)
+        assert server.connections == 1
+
+    def test_points_move_over_one_used_five_seconds_ago(
+        self, server: RawServer, session: Session, clock: Clock
+    ) -> None:
+        read(session)
+        clock.now += 5.0
+        spend(session)
+        assert server.connections == 1
+
+    def test_points_move_over_a_new_one_after_that(
+        self, server: RawServer, session: Session, clock: Clock
+    ) -> None:
+        read(session)
+        clock.now += 5.1
+        spend(session)
+        assert server.connections == 2
+
+    def test_age_counts_from_the_last_use(
+        self, server: RawServer, session: Session, clock: Clock
+    ) -> None:
+        for _ in range(4):
+            spend(session)
+            clock.now += 4.0
+        assert server.connections == 1
+
+    def test_what_moves_no_points_may_use_an_older_one(
+        self, server: RawServer, session: Session, clock: Clock
+    ) -> None:
+        read(session)
+        clock.now += 30.0
+        save(session)
+        clock.now += 30.0
+        read(session)
+        assert server.connections == 1
+
+    def test_none_is_used_after_a_minute(
+        self, server: RawServer, session: Session, clock: Clock
+    ) -> None:
+        read(session)
+        clock.now += 60.0
+        read(session)
+        assert server.connections == 2
+
+    def test_one_that_the_server_closed_is_not_used(
+        self, server: RawServer, session: Session
+    ) -> None:
+        server.tells(tell.answers_and_closes, tell.answers({}))
+        read(session)
+        spend(session)
+        assert server.connections == 2
+
+
+class TestTooLate:
+    def test_is_looked_at_once_more_after_connecting(
+        self,
+        server: RawServer,
+        session: Session,
+        clock: Clock,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        def slow_connect(host: str, port: int) -> socket.socket:
+            sock = wire_connect(host, port)
+            clock.now += 5.1
+            return sock
+
+        wire_connect = wire.connect
+        monkeypatch.setattr(wire, "connect", slow_connect)
+        with pytest.raises(Unavailable) as caught:
+            spend(session)
+        assert caught.value.reason == "too_late"
+        assert server.requests == []
+
+    def test_five_seconds_are_not_too_late(self, session: Session, clock: Clock) -> None:
+        reply = session.call("POST", "/redemptions", json={}, deadline=10, asked_at=clock.now - 5.0)
+        assert reply.status == 200
+
+
+class TestDeadline:
+    def test_counts_while_sending(self, server: RawServer) -> None:
+        server.tells(tell.never_reads)
+        with (
+            closing(Session("yotpo", server.url, {}, Limits())) as session,
+            pytest.raises(ReplyLost),
+        ):
+            session.call("POST", "/orders", json={"text": "x" * 20_000_000}, deadline=0.3)
+
+    def test_has_passed_before_connecting(self, server: RawServer) -> None:
+        with (
+            closing(Session("yotpo", server.url, {}, Limits())) as session,
+            pytest.raises(Unavailable) as caught,
+        ):
+            spend(session, deadline=0.0)
+        assert caught.value.reason == "timeout"
+        assert server.requests == []
+
+
+class TestAddresses:
+    """A name with several: each gets its share of the time to connect."""
+
+    def addresses(self, monkeypatch: pytest.MonkeyPatch, *ports: int) -> None:
+        found = [
+            (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (HOST, port))
+            for port in ports
+        ]
+        monkeypatch.setattr(wire.socket, "getaddrinfo", lambda *_args, **_kwargs: found)
+
+    def test_the_next_is_tried_when_one_is_dead(
+        self, server: RawServer, monkeypatch: pytest.MonkeyPatch, full_port: int, closed_port: int
+    ) -> None:
+        self.addresses(monkeypatch, full_port, closed_port, server.port)
+        with closing(
+            Session("yotpo", "http://engine.test", {}, Limits(), connect_seconds=0.6)
+        ) as session:
+            assert spend(session).status == 200
+
+    def test_all_of_them_share_the_time(
+        self, monkeypatch: pytest.MonkeyPatch, full_port: int
+    ) -> None:
+        self.addresses(monkeypatch, full_port, full_port, full_port)
+        start = time.monotonic()
+        with (
+            closing(
+                Session("yotpo", "http://engine.test", {}, Limits(), connect_seconds=0.3)
+            ) as session,
+            pytest.raises(Unavailable) as caught,
+        ):
+            spend(session)
+        assert caught.value.reason == "timeout"
+        assert 0.29 <= time.monotonic() - start < 5
+
+    def test_there_may_be_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.addresses(monkeypatch)
+        with (
+            closing(Session("yotpo", "http://engine.test", {}, Limits())) as session,
+            pytest.raises(Unavailable) as caught,
+        ):
+            spend(session)
+        assert caught.value.reason == "dns"
+
+
+class TestShared:
+    def test_a_forked_process_opens_its_own(
+        self, server: RawServer, session: Session, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        read(session)
+        monkeypatch.setattr("connectors.session.os.getpid", lambda: ME + 1)
+        read(session)
+        assert server.connections == 2
+
+    def test_cookies_are_not_kept(self, server: RawServer, session: Session) -> None:
+        server.tells(tell.answers({}, set_cookie="customer=mara; Path=/"))
+        read(session)
+        read(session)
+        assert "cookie" not in server.requests[1].lower()
+
+    def test_the_environments_proxy_is_not_asked(
+        self, session: Session, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, f"http://{HOST}:9")
+        assert read(session).status == 200
+
+    def test_closing_it_is_no_end(self, server: RawServer, session: Session) -> None:
+        read(session)
+        session.close()
+        read(session)
+        assert server.connections == 2
+
+
+class TestSettings:
+    @pytest.mark.parametrize(
+        ("url", "headers"),
+        [
+            ("not-a-url", {}),
+            ("ftp://engine.test", {}),
+            ("http://", {}),
+            ("http://engine.test", {"x-api-key": "line\nbreak"}),
+            ("http://engine.test", {"x-api-key": "typed \N{RIGHT SINGLE QUOTATION MARK}"}),
+        ],
+    )
+    def test_senseless_ones_are_told(self, url: str, headers: dict[str, str]) -> None:
+        with pytest.raises(Misconfigured) as caught:
+            spend(Session("yotpo", url, headers, Limits()))
+        assert "quot" not in repr(caught.value)
+
+
+@dataclass(frozen=True)
+class Certified:
+    """A server's certificate for 127.0.0.1, and what a client trusts when it trusts its maker."""
+
+    server: ssl.SSLContext
+    authority: str
+
+    def client(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cadata=self.authority)
+
+
+@pytest.fixture(scope="module")
+def certified(tmp_path_factory: pytest.TempPathFactory) -> Certified:
+    authority_key = ec.generate_private_key(ec.SECP256R1())
+    server_key = ec.generate_private_key(ec.SECP256R1())
+    authority = certificate("Test CA", authority_key, "Test CA", authority_key)
+    leaf = certificate(HOST, server_key, "Test CA", authority_key)
+    folder: Path = tmp_path_factory.mktemp("tls")
+    (folder / "cert.pem").write_bytes(leaf.public_bytes(serialization.Encoding.PEM))
+    (folder / "key.pem").write_bytes(
+        server_key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+    return Certified(context, authority.public_bytes(serialization.Encoding.PEM).decode())
+
+
+def certificate(
+    name: str,
+    key: ec.EllipticCurvePrivateKey,
+    maker: str,
+    maker_key: ec.EllipticCurvePrivateKey,
+) -> x509.Certificate:
+    now = datetime.datetime.now(datetime.UTC)
+    is_authority = name == maker
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
+        .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, maker)]))
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.BasicConstraints(is_authority, None), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(maker_key.public_key()),
+            critical=False,
+        )
+    )
+    if is_authority:
+        usage = dict.fromkeys(
+            (
+                "digital_signature content_commitment key_encipherment data_encipherment "
+                "key_agreement encipher_only decipher_only"
+            ).split(),
+            False,
+        )
+        builder = builder.add_extension(
+            x509.KeyUsage(key_cert_sign=True, crl_sign=True, **usage), critical=True
+        )
+    else:
+        names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(HOST))])
+        builder = builder.add_extension(names, critical=False)
+    return builder.sign(maker_key, hashes.SHA256())
+
+
+class TestTLS:
+    @pytest.fixture
+    def server(self, certified: Certified) -> Iterator[RawServer]:
+        with RawServer(certified.server) as server:
+            yield server
+
+    @pytest.fixture
+    def session(self, server: RawServer, certified: Certified) -> Iterator[Session]:
+        with closing(Session("yotpo", server.url, {}, Limits(), tls=certified.client())) as session:
+            yield session
+
+    def test_works_with_a_certificate_that_we_trust(
+        self, server: RawServer, session: Session
+    ) -> None:
+        server.tells(tell.answers({"points_balance": 640}))
+        assert [read(session).data, spend(session).data] == [{"points_balance": 640}] * 2
+        assert server.connections == 1
+
+    def test_refuses_one_that_we_dont_trust(self, server: RawServer) -> None:
+        with (
+            closing(Session("yotpo", server.url, {}, Limits())) as session,
+            pytest.raises(Unavailable) as caught,
+        ):
+            spend(session)
+        assert caught.value.reason == "tls"
+        assert server.requests == []
+
+    def test_refuses_one_for_another_name(self, server: RawServer, certified: Certified) -> None:
+        url = server.url.replace(HOST, "localhost")
+        with (
+            closing(Session("yotpo", url, {}, Limits(), tls=certified.client())) as session,
+            pytest.raises(Unavailable) as caught,
+        ):
+            spend(session)
+        assert caught.value.reason == "tls"
+
+    @pytest.mark.parametrize(
+        "story",
+        [tell.hangs, tell.trickles_headers, tell.trickles_body],
+        ids=["silence", "headers", "body"],
+    )
+    def test_keeps_the_deadline(
+        self, server: RawServer, session: Session, story: tell.Story
+    ) -> None:
+        server.tells(story)
+        start = time.monotonic()
+        with pytest.raises(ReplyLost):
+            spend(session, deadline=0.4)
+        assert 0.39 <= time.monotonic() - start < 5
+
+    def test_keeps_the_deadline_while_sending(self, server: RawServer, session: Session) -> None:
+        server.tells(tell.never_reads)
+        with pytest.raises(ReplyLost):
+            session.call("POST", "/orders", json={"text": "x" * 20_000_000}, deadline=0.4)
+
+    def test_reads_certificates_once(self) -> None:
+        assert wire.tls_context() is wire.tls_context()
+        assert wire.tls_context().verify_mode is ssl.CERT_REQUIRED
+        assert wire.tls_context().check_hostname
