@@ -8,8 +8,8 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	&& echo $$python && break; done)
 BIN := .venv/bin
 MANAGE := LOYALTY_MODE=test $(BIN)/python manage.py
-COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--custom-compile-command 'make requirements'
+COMPILE := $(BIN)/uv pip compile --quiet --system-certs --universal --python-version 3.11 \
+	--generate-hashes --custom-compile-command 'make requirements'
 
 .PHONY: help setup demo test check format screenshots requirements
 

@@ -32,7 +32,7 @@ UNREADABLE: Final = object()
 CLEAR_WITHOUT_BODY = frozenset({401, 403, 404})
 
 
-class Unreadable(ValueError):  # noqa: N818 - named for what the data is
+class Unreadable(ValueError):
     """The data has not the shape that we need. Carries no text: it could quote the data."""
 
 
@@ -49,6 +49,9 @@ class Answer:
     def engine_time(self) -> datetime | None:
         return _http_date(self.headers.get("Date"))
 
+    def __str__(self) -> str:
+        return str(self.status)
+
 
 @dataclass(frozen=True, slots=True)
 class NoAnswer:
@@ -58,10 +61,15 @@ class NoAnswer:
     sent: bool
     status: int | None = None
 
+    def __str__(self) -> str:
+        return self.reason
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
     """A yes (2xx). `data` is the JSON value in it; `read` turns it into something of ours.
+
+    `is_page` tells a body of HTML, which only a proxy writes.
 
     `engine_time` is the other side's clock as it answered, `received_at` ours; both UTC.
     """
@@ -71,6 +79,17 @@ class Reply:
     engine_time: datetime | None
     received_at: datetime
     call: Call
+    is_page: bool = False
+
+    def acknowledge(self) -> None:
+        """Be content with a yes whose body nobody documents: empty, plain text or any JSON.
+
+        Raises ReplyLost (a POST) or Unavailable (a GET) where a proxy spoke, or where the yes
+        holds nothing but an error.
+        """
+        says_error = isinstance(self.data, dict) and self.data.keys() & {"error", "errors"}
+        if self.is_page or says_error:
+            raise without_answer(self.call, "unreadable", self.status)
 
     def read(self, parse: Callable[[Any], T]) -> T:
         """What `parse` makes of the data.
@@ -91,7 +110,8 @@ def judge(call: Call, outcome: Answer | NoAnswer, secrets: Iterable[str] = ()) -
     if not 200 <= outcome.status < 300:
         raise without_a_yes(call, outcome, secrets)
     data = parse_json(outcome.body)
-    return Reply(outcome.status, data, outcome.engine_time, outcome.received_at, call)
+    is_page = (outcome.body or b"").lstrip().startswith(b"<")
+    return Reply(outcome.status, data, outcome.engine_time, outcome.received_at, call, is_page)
 
 
 def without_answer(

@@ -4,7 +4,6 @@ HTTP stops here: callers see these classes, never a status code or a library's e
 The text of an error holds the system, the method, the template of the path and the status; never a
 query, a body, an address or a credential. `can_retry` says whether trying again can help.
 """
-# ruff: noqa: N818 - an error is named for what happened to the call
 
 from typing import ClassVar, NamedTuple
 

@@ -4,6 +4,7 @@ Each reader gives None for what is missing, blank or senseless; whoever can't do
 asks for it with `needed`.
 """
 
+import logging
 import math
 import re
 from collections.abc import Callable
@@ -13,16 +14,13 @@ from typing import Any, TypeVar
 
 from connectors.answers import Unreadable
 
+logger = logging.getLogger(__name__)
+
 T = TypeVar("T")
 
-FLAGS = {"true": True, "t": True, "yes": True, "1": True} | {
-    "false": False,
-    "f": False,
-    "no": False,
-    "0": False,
-}
-# No count of points or cents comes near; and a longer one would take long to write out.
-LARGEST = Decimal(10) ** 15
+YES, NO = frozenset({"true", "t", "yes", "1"}), frozenset({"false", "f", "no", "0"})
+# No count of points or cents comes near, and a number of a million digits takes long to work out.
+MOST_DIGITS = 15
 ZONE = re.compile(r"\s+(?=[+-]\d\d:?\d\d$)|\s*UTC$")
 
 
@@ -44,15 +42,18 @@ class Fields:
     def decimal(self, name: str) -> Decimal | None:
         return as_decimal(self.raw(name))
 
-    def whole(self, name: str) -> int | None:
-        """Points, cents or an id. Rounded down: nobody gets more than is theirs."""
-        value = self.decimal(name)
-        return None if value is None else math.floor(value)
+    def whole(self, *names: str) -> int | None:
+        """Points, cents or an id, by the first of these names that has a number.
+
+        Rounded down: nobody gets more than is theirs.
+        """
+        numbers = (self.decimal(name) for name in names)
+        return next((math.floor(number) for number in numbers if number is not None), None)
 
     def flag(self, *names: str) -> bool | None:
         """The first of these that says yes or no."""
         words = (str(self.raw(name)).strip().lower() for name in names)
-        return next((FLAGS[word] for word in words if word in FLAGS), None)
+        return next((word in YES for word in words if word in YES | NO), None)
 
     def moment(self, name: str) -> datetime | None:
         """Aware, in UTC; one that names no zone is in UTC."""
@@ -82,6 +83,27 @@ def needed(value: T | None) -> T:
     return value
 
 
+def list_of(parse: Callable[[object], T]) -> Callable[[object], list[T]]:
+    """A reader of lists that leaves out what it can't read: one odd item must hide no other."""
+
+    def read(data: object) -> list[T]:
+        if not isinstance(data, list):
+            raise Unreadable
+        items = [item for item in (_or_none(parse, item) for item in data) if item is not None]
+        if len(items) < len(data):
+            logger.debug("Left out %d of %d items", len(data) - len(items), len(data))
+        return items
+
+    return read
+
+
+def _or_none(parse: Callable[[object], T], item: object) -> T | None:
+    try:
+        return parse(item)
+    except Unreadable:
+        return None
+
+
 def as_text(value: object) -> str | None:
     """Ids come as numbers from some accounts; yes and no are no text."""
     if isinstance(value, bool) or not isinstance(value, str | int):
@@ -96,4 +118,4 @@ def as_decimal(value: object) -> Decimal | None:
         number = Decimal(str(value).strip())
     except InvalidOperation:
         return None
-    return number if number.is_finite() and abs(number) < LARGEST else None
+    return number if number.is_finite() and abs(number.adjusted()) < MOST_DIGITS else None

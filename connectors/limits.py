@@ -81,8 +81,10 @@ class Limits:
         self.resets_at: float | None = None
 
     def before(self, call: Call) -> None:
-        """Raise Unavailable while the breaker is open. Each call let through must be followed by
-        `after`."""
+        """Raise Unavailable while the breaker is open.
+
+        Each call that is let through must be followed by `after`.
+        """
         if not self._breaker.lets_through():
             raise Unavailable(*call, reason="breaker")
 

@@ -71,7 +71,7 @@ class Session:
         self._pool_size = pool_size
         self._tls = tls
         self._clock = clock
-        self._owned: tuple[int, OneAnswer] | None = None
+        self._owned = self._opened()
 
     def call(
         self,
@@ -109,8 +109,7 @@ class Session:
 
     def close(self) -> None:
         """Close the pooled connections; the next call opens new ones."""
-        if self._owned is not None:
-            self._owned[1].close()
+        self._owned[1].close()
 
     def _prepared(
         self, call: Call, url: str, params: Mapping[str, str] | None, json: Any
@@ -172,10 +171,12 @@ class Session:
 
     def _http(self) -> OneAnswer:
         """Our pool of connections; a forked process gets its own."""
-        owned = self._owned
-        if owned is None or owned[0] != os.getpid():
-            owned = self._owned = (os.getpid(), OneAnswer(Adapter(self._pool_size, self._tls)))
-        return owned[1]
+        if self._owned[0] != os.getpid():
+            self._owned = self._opened()
+        return self._owned[1]
+
+    def _opened(self) -> tuple[int, OneAnswer]:
+        return os.getpid(), OneAnswer(Adapter(self._pool_size, self._tls))
 
 
 def body_of(response: requests.Response) -> bytes | None:

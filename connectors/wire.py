@@ -33,7 +33,7 @@ FRESH_SECONDS = 5.0
 IDLE_SECONDS = 50.0
 
 
-class NotSent(Exception):  # noqa: N818 - it says what it says
+class NotSent(Exception):
     """Nothing was written. No OSError, so that no library wraps, retries or swallows it."""
 
     def __init__(self, reason: str) -> None:
@@ -138,20 +138,27 @@ def connect(host: str, port: int) -> PlainSocket:
     """Try the host's addresses in turn, each with a fair share of the time to connect."""
     attempt = _current.get()
     addresses = look_up(host, port, attempt.left_to_connect())
-    for tried, (family, kind, protocol, _name, address) in enumerate(addresses, start=1):
-        sock = PlainSocket(family, kind, protocol)
+    for more, address in zip(reversed(range(len(addresses))), addresses, strict=True):
         try:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.settimeout(attempt.left_to_connect() / (len(addresses) - tried + 1))
-            sock.connect(address)
+            return _connected(address, attempt.left_to_connect() / (more + 1))
         except OSError:
-            sock.close()
-            if tried == len(addresses):
+            if not more:
                 raise
-        else:
-            sock.used_at = attempt.clock()
-            return sock
     raise socket.gaierror(socket.EAI_NONAME, "the name has no address")
+
+
+def _connected(found: Any, seconds: float) -> PlainSocket:
+    family, kind, protocol, _name, address = found
+    sock = PlainSocket(family, kind, protocol)
+    try:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.settimeout(seconds)
+        sock.connect(address)
+    except OSError:
+        sock.close()
+        raise
+    sock.used_at = _current.get().clock()
+    return sock
 
 
 def look_up(host: str, port: int, seconds: float) -> list[Any]:
@@ -270,14 +277,20 @@ class OneAnswer(requests.Session):
         """None, for requests would read and parse where it leads even if told not to follow."""
 
 
-def hush_libraries() -> None:
-    """urllib3 logs whole URLs, and a look-up's holds the email. A filter outlives new levels."""
-    for name in ("connection", "connectionpool", "poolmanager", "response", "util.retry"):
-        logging.getLogger(f"urllib3.{name}").addFilter(_nothing)
+# Every logger of urllib3 that writes URLs, and with them a look-up's email. A filter on each, for
+# levels can be set back, and a filter on the parent would not see their records.
+LIBRARY_LOGGERS = (
+    "urllib3.connection",
+    "urllib3.connectionpool",
+    "urllib3.poolmanager",
+    "urllib3.response",
+    "urllib3.util.retry",
+)
 
 
 def _nothing(_record: logging.LogRecord) -> bool:
     return False
 
 
-hush_libraries()
+for _name in LIBRARY_LOGGERS:
+    logging.getLogger(_name).addFilter(_nothing)

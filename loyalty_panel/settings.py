@@ -163,10 +163,13 @@ AUTH_PASSWORD_VALIDATORS = [
 
 # Database
 
+if PRODUCTION and not env.str("DATABASE_URL", default=""):
+    raise ImproperlyConfigured(
+        "DATABASE_URL is not set. Use sqlite:////absolute/path or postgres://user:password@host/name"
+    )
 DATABASES = {
     "default": env.db(
-        "DATABASE_URL",
-        default=None if PRODUCTION else f"sqlite:///{BASE_DIR / 'var' / LOYALTY_MODE}.sqlite3",
+        "DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'var' / LOYALTY_MODE}.sqlite3"
     )
 }
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):

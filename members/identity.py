@@ -9,8 +9,10 @@ from phonenumbers import PhoneNumberFormat, ValidationResult
 
 # The longest address that mail can be sent to (RFC 5321), and more than any phone number.
 LONGEST = 254
-PHONE_CHARACTERS = re.compile(r"[\d\s()+./\-\u2010-\u2015\u00a0]+")
-CARD_LENGTHS = range(13, 20)
+PHONE_CHARACTERS = re.compile(r"[\d\s()+\uff0b./\-\u2010-\u2015]+")
+BETWEEN_DIGITS = r"[\s()./\-\u2010-\u2015]*"
+# 13 to 19 digits, in groups or not (ISO/IEC 7812).
+CARD = re.compile(rf"(?<!\d)\d(?:{BETWEEN_DIGITS}\d){{12,18}}(?!{BETWEEN_DIGITS}\d)")
 
 
 class Unreadable(ValueError):
@@ -53,6 +55,7 @@ def read_identity(text: str, region: str) -> Identity:
     if "@" in text:
         return Email(read_email(text))
     if not PHONE_CHARACTERS.fullmatch(text):
+        refuse_card(text)
         raise Unreadable(
             "That is neither an email address nor a phone number. "
             "An email address has an @; a phone number has only digits."
@@ -86,36 +89,45 @@ def read_phone(text: str, region: str) -> str:
     """
     if len(text) > LONGEST:
         raise Unreadable("That is too long for a phone number.")
-    digits = "".join(str(int(c)) for c in text if c.isdecimal())
-    try:
-        number = phonenumbers.parse(text, region)
-    except phonenumbers.NumberParseException:
-        refuse_card(digits)
-        raise Unreadable("That is not a phone number. Type it as (415) 555-0123.") from None
+    number = parse_phone(text, region)
+    if number is None:
+        refuse_card(text)
+        raise Unreadable("That is not a phone number. Type it as (415) 555-0100.")
     verdict = phonenumbers.is_possible_number_with_reason(number)
     if verdict == ValidationResult.IS_POSSIBLE:
         return phonenumbers.format_number(number, PhoneNumberFormat.E164)
-    refuse_card(digits)
+    refuse_card(text)
     if verdict in {ValidationResult.IS_POSSIBLE_LOCAL_ONLY, ValidationResult.TOO_SHORT}:
         raise Incomplete("That phone number is incomplete: add the area code.")
-    if verdict == ValidationResult.INVALID_COUNTRY_CODE:
-        raise Unreadable("No country has that code. Type the number as +44 20 7946 0123.")
     raise Unreadable("That phone number has too many digits or too few. Check it and try again.")
 
 
-def refuse_card(digits: str) -> None:
-    if len(digits) in CARD_LENGTHS and passes_luhn(digits):
+def parse_phone(text: str, region: str) -> phonenumbers.PhoneNumber | None:
+    """The number in the text, if it is nothing else: the library would also read words and
+    extensions."""
+    if not PHONE_CHARACTERS.fullmatch(text):
+        return None
+    try:
+        return phonenumbers.parse(text, region)
+    except phonenumbers.NumberParseException:
+        return None
+
+
+def refuse_card(text: str) -> None:
+    """Raises CardNumber where the text has a number that could be a payment card's."""
+    if any(passes_luhn(run) for run in CARD.findall(text)):
         raise CardNumber(
             "That looks like a payment card. Nothing was kept. "
             "Type an email address or a phone number."
         )
 
 
-def passes_luhn(digits: str) -> bool:
+def passes_luhn(text: str) -> bool:
     """The check digit of ISO/IEC 7812: every second digit from the right is doubled."""
+    digits = [int(character) for character in text if character.isdecimal()]
     total = 0
     for place, digit in enumerate(reversed(digits)):
-        value = int(digit) * (1 + place % 2)
+        value = digit * (1 + place % 2)
         total += value - 9 if value > 9 else value
     return total % 10 == 0
 
@@ -123,14 +135,3 @@ def passes_luhn(digits: str) -> bool:
 def email_identity(address: str) -> str:
     """What makes two addresses the same person: trimmed and lower-case, no more."""
     return address.strip().lower()
-
-
-def show_phone(number: str, region: str) -> str:
-    """As people of that region write it; as it stands where it cannot be read."""
-    try:
-        parsed = phonenumbers.parse(number, region)
-    except phonenumbers.NumberParseException:
-        return number
-    home = phonenumbers.region_code_for_country_code(parsed.country_code)
-    style = PhoneNumberFormat.NATIONAL if home == region else PhoneNumberFormat.INTERNATIONAL
-    return phonenumbers.format_number(parsed, style)

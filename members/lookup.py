@@ -102,7 +102,9 @@ def tier_of(customer: Customer) -> TierView | None:
     if not needed or needed <= 0:
         return TierView(customer.tier_name, None, None)
     earned = customer.tier_actions.points_earned if customer.tier_actions else None
-    earned = max(earned or 0, 0)
+    if earned is None:
+        return TierView(customer.tier_name, needed, None)
+    earned = max(earned, 0)
     return TierView(customer.tier_name, needed, 100 * earned // (earned + needed))
 
 

@@ -24,6 +24,7 @@ from offers.catalogue import Kind, Offer, catalogue
 from redemptions.errors import (
     ActKeyTaken,
     AnotherUnderWay,
+    CannotRedeem,
     CannotUndo,
     MemberCannotRedeem,
     NoSuchOffer,
@@ -86,12 +87,18 @@ def redeem(
     earlier = act.earlier()
     if earlier is not None:
         return check_same_act(earlier, act, member, offer_id, points)
-    if not another:
-        check_no_open_code(member, offer_id, act.ticket)
-    offer, found = read_terms(engine, act.installation, member, offer_id)
-    redemption = new_redemption(act, member, offer, check_can_redeem(found, offer, points))
-    if not write_down(redemption):
-        return check_same_act(check_no_other(act), act, member, offer_id, points)
+    try:
+        if not another:
+            check_no_open_code(member, offer_id, act.ticket)
+        offer, found = read_terms(engine, act.installation, member, offer_id)
+        redemption = new_redemption(act, member, offer, check_can_redeem(found, offer, points))
+        write_down(redemption)
+    except CannotRedeem:
+        # Because the very same act was carried out meanwhile, or for good.
+        earlier = act.earlier()
+        if earlier is None:
+            raise
+        return check_same_act(earlier, act, member, offer_id, points)
     ask_engine(engine, redemption, asked_at)
     return redemption
 
@@ -112,16 +119,6 @@ def new_redemption(act: Act, member: Member, offer: Offer, cost: int) -> Pending
         currency=offer.currency,
         ticket=act.ticket,
     )
-
-
-def check_no_other(act: Act) -> PendingRedemption:
-    """The database forbade the row: the same act was there first, or the member has another."""
-    earlier = act.earlier()
-    if earlier is None:
-        raise AnotherUnderWay(
-            "Another redemption of this member has not ended yet. Wait for it, then try again."
-        )
-    return earlier
 
 
 def check_same_act(
@@ -180,15 +177,19 @@ def check_can_redeem(found: FoundMember, offer: Offer, points: int | None) -> in
     return cost
 
 
-def write_down(redemption: PendingRedemption) -> bool:
-    """Commit the attempt before the engine hears of it. False when the database forbids it."""
+def write_down(redemption: PendingRedemption) -> None:
+    """Commit the attempt before the engine hears of it.
+
+    The database lets one act be one row and a member have one under way: raises AnotherUnderWay.
+    """
     try:
         with transaction.atomic(durable=True):
             redemption.save(force_insert=True)
     except IntegrityError:
-        return False
+        raise AnotherUnderWay(
+            "Another redemption of this member has not ended yet. Wait for it, then try again."
+        ) from None
     log.info("redemption.requested", redemption=str(redemption.id), points=redemption.points)
-    return True
 
 
 def ask_engine(engine: Yotpo, redemption: PendingRedemption, asked_at: float) -> None:

@@ -16,6 +16,7 @@ NO_CODE_YET = {"pending", ""}
 # Words that stand where a redemption has its code, and are none.
 NOT_CODES = {"approved", "reversed", "pending", "redeemed", "cancelled", "canceled", "expired", ""}
 GIVEN_BACK = {"reversed", "cancelled", "canceled", "refunded"}
+REVERSAL_WORDS = ("revers", "cancel", "refund", "return", "gave back", "given back")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,39 +75,64 @@ def given_back(redemption: PendingRedemption, customer: Customer) -> bool | None
     """
     if customer.history is None:
         return None
-    ours = [row for row in customer.history if row.status == redemption.code and row.points < 0]
-    since = changes_since(redemption, customer)
-    if any(row.points == redemption.points for row in since):
+    new = rows_since(redemption, customer.history)
+    unexplained = unexplained_points(redemption, customer, new)
+    shown = any(row.status == redemption.code and row.points < 0 for row in customer.history)
+    if any(is_reversal_row(row, redemption) for row in new):
         return True
-    if not ours and any(is_marked_given_back(row, redemption) for row in customer.history):
+    if not shown and any(is_marked_given_back(row, redemption, customer) for row in customer.history):
         return True
-    unexplained = unexplained_points(redemption, customer, since)
     if unexplained == redemption.points:
         return True
-    return False if ours and unexplained == 0 else None
+    return False if shown and unexplained == 0 else None
 
 
-def changes_since(redemption: PendingRedemption, customer: Customer) -> Sequence[HistoryItem]:
-    """Rows written since the first attempt to give back."""
-    first = redemption.first_reversal_attempt_at
-    if first is None:
+def newest_row(customer: Customer) -> datetime | None:
+    """By the engine's clock, so that rows can be told from later ones without comparing clocks."""
+    return max((row.created_at for row in customer.history or () if row.created_at), default=None)
+
+
+def rows_since(
+    redemption: PendingRedemption, history: Sequence[HistoryItem]
+) -> Sequence[HistoryItem]:
+    """Rows written since the history was read before the first attempt, that count by now."""
+    before = redemption.newest_row_before_reversal
+    if before is None:
         return ()
-    since = first + clock_skew(customer) - WHOLE_SECONDS
-    return [row for row in customer.history or () if row.created_at and row.created_at >= since]
+    return [
+        row
+        for row in history
+        if row.created_at and row.created_at > before and row.status.lower() != "pending"
+    ]
 
 
-def is_marked_given_back(row: HistoryItem, redemption: PendingRedemption) -> bool:
-    if not is_redemption_of(row, redemption) or row.status.lower() not in GIVEN_BACK:
-        return False
-    made = redemption.requested_at
-    return row.created_at is None or abs(row.created_at - made) < settle_time() + timedelta(hours=1)
+def is_reversal_row(row: HistoryItem, redemption: PendingRedemption) -> bool:
+    """An order can earn as many points by chance, so the title must speak of it, too."""
+    title = row.title.lower()
+    return row.points == redemption.points and (
+        redemption.code.lower() in title
+        or redemption.offer_name.lower() in title
+        or any(word in title for word in REVERSAL_WORDS)
+    )
+
+
+def is_marked_given_back(
+    row: HistoryItem, redemption: PendingRedemption, customer: Customer
+) -> bool:
+    """Its status says so, and it was made when this redemption was."""
+    made = redemption.requested_at + clock_skew(customer)
+    return (
+        is_redemption_of(row, redemption)
+        and row.status.lower() in GIVEN_BACK
+        and is_between(row, made - WHOLE_SECONDS, made + TOO_LATE + deadline() + WHOLE_SECONDS)
+    )
 
 
 def unexplained_points(
-    redemption: PendingRedemption, customer: Customer, since: Sequence[HistoryItem]
+    redemption: PendingRedemption, customer: Customer, new: Sequence[HistoryItem]
 ) -> int | None:
-    """How far the balance moved since before the first attempt, beyond what rows tell."""
+    """How far the balance moved since before the first attempt, beyond what new rows tell."""
     before = redemption.balance_before_reversal
     if before is None:
         return None
-    return customer.points_balance - before - sum(row.points for row in since)
+    return customer.points_balance - before - sum(row.points for row in new)

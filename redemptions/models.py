@@ -88,6 +88,9 @@ class PendingRedemption(models.Model):
         null=True, blank=True, help_text="The point of no return: recorded before it is made."
     )
     balance_before_reversal = models.IntegerField(null=True, blank=True)
+    newest_row_before_reversal = models.DateTimeField(
+        null=True, blank=True, help_text="The newest history row at the engine, by its clock."
+    )
 
     objects: ClassVar = PendingRedemptionQuerySet.as_manager()
 

@@ -5,6 +5,7 @@ return. After a lost answer the history is read first; a refusal is settled by r
 """
 
 from datetime import timedelta
+from typing import Any
 
 import structlog
 from django.db.models import F
@@ -21,7 +22,7 @@ from connectors.errors import (
 )
 from connectors.yotpo.client import Yotpo
 from connectors.yotpo.payloads import Customer
-from redemptions.evidence import given_back
+from redemptions.evidence import given_back, newest_row
 from redemptions.models import PendingRedemption
 from redemptions.states import Reason, State
 from redemptions.timing import CHECK_EVERY, reversal_claim
@@ -79,11 +80,21 @@ def record_attempt(redemption: PendingRedemption, before: Customer, engine_id: i
         engine_id=engine_id,
         reversal_attempts=F("reversal_attempts") + 1,
         first_reversal_attempt_at=Coalesce("first_reversal_attempt_at", Now()),
-        balance_before_reversal=Coalesce("balance_before_reversal", before.points_balance),
+        **known_before(redemption, before),
         next_check_at=Now() + reversal_claim(),
     )
     redemption.refresh_from_db()
     return bool(recorded)
+
+
+def known_before(redemption: PendingRedemption, before: Customer) -> dict[str, Any]:
+    """How things stood before the first attempt: what a lost answer or a refusal is read against."""
+    if redemption.balance_before_reversal is not None:
+        return {}
+    return {
+        "balance_before_reversal": before.points_balance,
+        "newest_row_before_reversal": newest_row(before),
+    }
 
 
 def finish(redemption: PendingRedemption) -> None:

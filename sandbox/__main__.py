@@ -6,6 +6,7 @@ import argparse
 import ipaddress
 import os
 import signal
+import sqlite3
 import sys
 import tempfile
 import threading
@@ -13,15 +14,19 @@ from pathlib import Path
 
 from sandbox.server import SandboxServer
 from sandbox.world import World
-from sandbox.yotpo.store import Store
+from sandbox.yotpo.store import NotOurs, Store
 
 RATES = {"10": 10, "5": 5, "off": None}
 
 
 def main(argv: list[str] | None = None) -> int:
-    options = _parser().parse_args(argv)
+    parser = _parser()
+    options = parser.parse_args(argv)
     with tempfile.TemporaryDirectory(prefix="sandbox-") as folder:
-        store = Store(options.db or str(Path(folder, "sandbox.sqlite3")))
+        try:
+            store = Store(options.db or str(Path(folder, "sandbox.sqlite3")))
+        except (NotOurs, sqlite3.Error) as error:
+            parser.error(f"--db: {error}")
         world = World(
             store,
             guid=options.guid,

@@ -89,6 +89,9 @@ class Sandbox:
     def clear_faults(self) -> None:
         self._call("DELETE", "faults")
 
+    def clear_fault(self, fault_id: int) -> None:
+        self._call("DELETE", f"faults/{fault_id}")
+
     def switch(self, **changes: Any) -> dict[str, Any]:
         """Change switches; returns all of them."""
         return dict(self._call("PATCH", "switches", changes))

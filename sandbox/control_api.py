@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from sandbox import page
-from sandbox.messages import JSON, Refused, Reply, Request, refuse
+from sandbox.messages import Reply, Request, refuse
 from sandbox.params import Params, read_params
 from sandbox.world import World
 from sandbox.yotpo import views
@@ -115,20 +115,23 @@ class ControlApi:
         if request.method == "GET" and (reply := page.answer(self._world, request.path)):
             return reply
         act, given = _act_for(request)
-        try:
-            data = act(self._world, Params({**read_params(request), **given}))
-        except Refused as refused:
-            return Reply(refused.status, refused.data, content_type=JSON)
-        return Reply(200, data, content_type=JSON)
+        return Reply(200, act(self._world, Params({**read_params(request), **given})))
 
 
 def _check_comes_from_here(request: Request) -> None:
     host = request.headers.get("host", "")
     origin = request.headers.get("origin")
-    if urlsplit(f"//{host}").hostname not in LOOPBACK_NAMES:
+    if _hostname(host) not in LOOPBACK_NAMES:
         raise refuse(403, "Only for this machine")
     if origin is not None and origin != f"http://{host}":
         raise refuse(403, "Only for the sandbox's own page")
+
+
+def _hostname(host: str) -> str | None:
+    try:
+        return urlsplit(f"//{host}").hostname
+    except ValueError:
+        return None
 
 
 def _act_for(request: Request) -> tuple[Act, dict[str, str]]:

@@ -11,6 +11,7 @@ from sandbox.clock import iso
 from sandbox.faults import KINDS, Fault
 from sandbox.messages import Refused, Reply, Request, refuse
 from sandbox.params import Params, read_params
+from sandbox.switches import Switches
 from sandbox.wire import Pause
 from sandbox.world import World
 from sandbox.yotpo.endpoints import ENDPOINTS, PATH_PARAMETERS
@@ -68,8 +69,7 @@ class Gateway:
         allowance = self._world.rate_gate.take(switches.rate)
         self._pause(switches.latency_seconds)
         exchange = self._admitted(request, allowance.allowed)
-        headers = {**exchange.reply.headers, **allowance.headers}
-        return replace(exchange, reply=replace(exchange.reply, headers=headers))
+        return replace(exchange, reply=_dressed(exchange.reply, switches, allowance.headers))
 
     def _admitted(self, request: Request, allowed: bool) -> Exchange:
         route = find_route(
@@ -130,6 +130,16 @@ class Gateway:
 
     def _note(self, endpoint: str, status: int | None, made: bool, fault: str | None) -> None:
         self._world.calls.note(iso(self._world.now()), endpoint, status, made, fault)
+
+
+def _dressed(reply: Reply, switches: Switches, headers: Mapping[str, str]) -> Reply:
+    """As the switches want answers to look, with the rate headers."""
+    return replace(
+        reply,
+        data=with_text_numbers(reply.data) if switches.numbers_as_strings else reply.data,
+        content_type=reply.content_type or switches.content_type,
+        headers={**reply.headers, **headers},
+    )
 
 
 def with_text_numbers(data: Any) -> Any:

@@ -37,7 +37,7 @@ class Reply:
         return 200 <= self.status < 300
 
 
-class Refused(Exception):  # noqa: N818 - reads as the sentence it is
+class Refused(Exception):
     """A request that is answered with an error; `data` is the JSON body."""
 
     def __init__(self, status: int, data: object) -> None:

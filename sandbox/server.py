@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import sys
 import threading
 import traceback
@@ -12,12 +13,13 @@ from urllib.parse import parse_qsl, urlsplit
 
 from sandbox.control_api import ControlApi
 from sandbox.faults import KINDS, Fault
-from sandbox.gateway import BASE_PATH, Exchange, Gateway, with_text_numbers
-from sandbox.messages import Refused, Reply, Request, refuse
+from sandbox.gateway import BASE_PATH, Exchange, Gateway
+from sandbox.messages import JSON, Refused, Reply, Request, refuse
 from sandbox.wire import SENDERS, Outgoing, head_bytes, reset_on_close
 from sandbox.world import World
 
 LARGEST_BODY = 2_000_000  # bytes; 10,000 coupon codes fit
+MOST_FIELDS = 1_000
 IDLE_SECONDS = 75
 
 
@@ -58,6 +60,16 @@ def _report_bug() -> None:
     print(f"sandbox: {type(error).__name__} at {place}", file=sys.stderr, flush=True)
 
 
+def _target(target: str) -> tuple[str, dict[str, str]]:
+    """Path and query of a request's target."""
+    try:
+        parts = urlsplit(target)
+        pairs = parse_qsl(parts.query, keep_blank_values=True, max_num_fields=MOST_FIELDS)
+    except ValueError:
+        raise refuse(400, "Bad request target") from None
+    return parts.path, dict(pairs)
+
+
 class Handler(BaseHTTPRequestHandler):
     """One connection."""
 
@@ -75,19 +87,20 @@ class Handler(BaseHTTPRequestHandler):
             exchange = Exchange(refused.reply())
             self.close_connection = self.close_connection or request is None
         except Exception:  # noqa: BLE001 - a bug of the sandbox must not look like a dropped connection
-            _report_bug()
+            if not self.server.stopping.is_set():
+                _report_bug()
             exchange = Exchange(Reply(500, {"error": "The sandbox has a bug"}))
         self._send(exchange)
 
     do_POST = do_PATCH = do_DELETE = do_PUT = do_GET  # noqa: N815
 
     def _request(self) -> Request:
-        parts = urlsplit(self.path)
+        path, query = _target(self.path)
         headers = {name.lower(): value for name, value in self.headers.items()}
         return Request(
             method=self.command,
-            path=parts.path,
-            query=dict(parse_qsl(parts.query, keep_blank_values=True, max_num_fields=1000)),
+            path=path,
+            query=query,
             headers=headers,
             body=self._body(),
         )
@@ -100,7 +113,10 @@ class Handler(BaseHTTPRequestHandler):
             raise refuse(400, "Bad Content-Length")
         if int(length) > LARGEST_BODY:
             raise refuse(413, "The body is too large")
-        return self.rfile.read(int(length))
+        body = self.rfile.read(int(length))
+        if len(body) < int(length):
+            raise refuse(400, "The body was cut short")
+        return body
 
     def _send(self, exchange: Exchange) -> None:
         fault = exchange.fault
@@ -113,12 +129,12 @@ class Handler(BaseHTTPRequestHandler):
             self._hang_up(reset=bool(fault and fault.rst))
 
     def _outgoing(self, reply: Reply, fault: Fault | None) -> Outgoing:
-        switches = self.server.world.switches
-        data = with_text_numbers(reply.data) if switches.numbers_as_strings else reply.data
-        body = json.dumps(data, ensure_ascii=False).encode() if reply.raw is None else reply.raw
+        body = reply.raw
+        if body is None:
+            body = json.dumps(reply.data, ensure_ascii=False).encode()
         headers = {
             "Date": self.date_time_string(int(self.server.world.now().timestamp())),
-            "Content-Type": reply.content_type or switches.content_type,
+            "Content-Type": reply.content_type or JSON,
             "Content-Length": str(len(body)),
             **reply.headers,
         }
@@ -139,7 +155,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _shut_down(self) -> None:
         try:
-            self.connection.shutdown(2)
+            self.connection.shutdown(socket.SHUT_RDWR)
         except OSError:  # the caller was quicker
             return
 

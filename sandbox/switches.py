@@ -32,6 +32,8 @@ class Switches:
     content_type: str = "application/json"
     # How a cancelled redemption shows in history.
     cancellation_history: str = "status"
+    # What stands as the status of a redemption in history; "Pending" proves nothing yet.
+    redemption_history: str = "code"
     clock_skew_seconds: float = 0
 
 
@@ -82,6 +84,7 @@ RULES: Mapping[str, Rule] = {
     "numbers_as_strings": _one_of(True, False),
     "content_type": _one_of("application/json", "text/plain"),
     "cancellation_history": _one_of("status", "row", "none"),
+    "redemption_history": _one_of("code", "Pending"),
     "clock_skew_seconds": _seconds(-86_400, 86_400),
 }
 

@@ -36,7 +36,7 @@ class World:
         self.switches = self._as_started
         self._seeded = seeded
         self._lock = threading.Lock()
-        if store.is_new():
+        if not store.is_current():
             self._build()
 
     def now(self) -> datetime:

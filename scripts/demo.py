@@ -4,6 +4,7 @@ The first choice of ports is PORT (8000) and SANDBOX_PORT (8701). With YOTPO_BAS
 loopback address that engine is used, and no sandbox is started. Data and logs are in var/demo.
 """
 
+import fcntl
 import os
 import signal
 import socket
@@ -11,10 +12,11 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
+from typing import IO
 from urllib.parse import urlsplit
 
 from ports import LOOPBACK, next_free
@@ -25,7 +27,6 @@ LOGS = f"{DATA.relative_to(ROOT)}/*.log"
 READY_WITHIN_SECONDS = 60
 STOPPED_WITHIN_SECONDS = 10
 LOG_LINES_SHOWN = 20
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 MANAGE = (sys.executable, "manage.py")
 SANDBOX = (sys.executable, "-m", "sandbox", "--db", str(DATA / "sandbox.sqlite3"))
@@ -33,6 +34,9 @@ WEB = (
     *(sys.executable, "-m", "gunicorn", "loyalty_panel.wsgi", "--worker-class", "gthread"),
     *("--workers", "2", "--threads", "16", "--no-control-socket"),
 )
+PortChoice = tuple[str, str]  # the variable that may name it, and what else to try first
+WEB_PORT: PortChoice = ("PORT", "8000")
+SANDBOX_PORT: PortChoice = ("SANDBOX_PORT", "8701")
 SANDBOX_CREDENTIALS = {"YOTPO_GUID": "sandbox-guid", "YOTPO_API_KEY": "sandbox-key"}
 
 
@@ -40,7 +44,7 @@ class DemoError(Exception):
     """Why the demo cannot go on."""
 
 
-class Stopped(Exception):  # noqa: N818 - somebody asked for it, nothing went wrong
+class Stopped(Exception):
     """SIGINT, SIGTERM or SIGHUP arrived."""
 
 
@@ -74,7 +78,7 @@ class Child:
         lines = self.log.read_text(errors="replace").splitlines()[-LOG_LINES_SHOWN:]
         end = "\n".join(f"    {line}" for line in lines)
         what = f"{self.name} ended with code {self.process.returncode}"
-        return DemoError(f"{what}. The end of {self.log.relative_to(ROOT)}:\n{end}")
+        return DemoError(f"{what}. The end of {self.log}:\n{end}")
 
 
 class Children:
@@ -134,12 +138,13 @@ class Children:
             # Whatever is left of the group, even where its leader has gone.
             child.signal_group(signal.SIGKILL)
             child.process.wait()
+        self.running.clear()
 
 
 def main() -> int:
     DATA.mkdir(parents=True, exist_ok=True)
     children = Children()
-    for number in STOP_SIGNALS:
+    for number in stop_signals():
         signal.signal(number, children.ask_to_stop)
     try:
         run(children)
@@ -153,30 +158,46 @@ def main() -> int:
     return 0
 
 
+def stop_signals() -> list[signal.Signals]:
+    """Closing the terminal is one, unless nohup was asked to outlive it."""
+    hang_up = [] if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else [signal.SIGHUP]
+    return [signal.SIGINT, signal.SIGTERM, *hang_up]
+
+
 def run(children: Children) -> None:
-    web_port = choose_port("The panel", "PORT", 8000)
-    env = environment(web_port)
-    sandbox_page = None
-    if not uses_own_engine():
-        sandbox_page = start_sandbox(children, env, but_not=web_port)
-    children.finish("migrate", (*MANAGE, "migrate", "--noinput"), env)
-    children.finish("seed", (*MANAGE, "seed_demo"), env)
-    children.start("web", (*WEB, "--bind", f"{LOOPBACK}:{web_port}"), env)
-    children.start("worker", (*MANAGE, "settle_redemptions", "--loop"), env)
-    children.wait_until(lambda: answers(f"{env['PUBLIC_URL']}/readyz"), "The panel")
-    introduce(env["PUBLIC_URL"], sandbox_page)
+    with start_lock(children):
+        env = environment()
+        sandbox_page = None if uses_own_engine() else start_sandbox(children, env)
+        children.finish("migrate", (*MANAGE, "migrate", "--noinput"), env)
+        children.finish("seed", (*MANAGE, "seed_demo"), env)
+        panel = start_panel(children, env)
+    introduce(panel, sandbox_page)
     children.watch()
 
 
-def environment(web_port: int) -> dict[str, str]:
+@contextmanager
+def start_lock(children: Children) -> Iterator[None]:
+    """Held until the servers listen: two demos started at once would choose the same ports."""
+    with (DATA / "start.lock").open("w") as lock:
+        children.wait_until(lambda: is_taken(lock), "Another demo's start")
+        yield
+
+
+def is_taken(lock: IO[str]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def environment() -> dict[str, str]:
     return {
         **SANDBOX_CREDENTIALS,
         **os.environ,
         "LOYALTY_MODE": "demo",
         "DATABASE_URL": f"sqlite:///{DATA / 'panel.sqlite3'}",
         "ALLOWED_HOSTS": f"localhost,{LOOPBACK}",
-        "PUBLIC_URL": f"http://{LOOPBACK}:{web_port}",
-        "PORT": str(web_port),
         "PYTHONUNBUFFERED": "1",  # so that a log is complete when its program dies
     }
 
@@ -192,9 +213,9 @@ def uses_own_engine() -> bool:
     return False
 
 
-def start_sandbox(children: Children, env: dict[str, str], but_not: int) -> str:
+def start_sandbox(children: Children, env: dict[str, str]) -> str:
     """The address of its page; `env` is pointed at it."""
-    port = choose_port("The sandbox", "SANDBOX_PORT", 8701, {but_not})
+    port = choose_port("The sandbox", SANDBOX_PORT, but_not={wish(WEB_PORT)})
     page = f"http://{LOOPBACK}:{port}/"
     env |= {"YOTPO_BASE_URL": f"{page}api/v2", **SANDBOX_CREDENTIALS}
     children.start("sandbox", (*SANDBOX, "--port", str(port)), env)
@@ -202,14 +223,31 @@ def start_sandbox(children: Children, env: dict[str, str], but_not: int) -> str:
     return page
 
 
-def choose_port(who: str, variable: str, default: int, but_not: Collection[int] = ()) -> int:
-    wished = os.environ.get(variable) or str(default)
-    if not wished.isdecimal():
-        raise DemoError(f"{variable} must be a port number, not {wished!r}")
-    port = next_free(int(wished), but_not)
-    if port != int(wished):
+def start_panel(children: Children, env: dict[str, str]) -> str:
+    """The address of it, when it is ready for tills."""
+    port = choose_port("The panel", WEB_PORT)
+    address = f"http://{LOOPBACK}:{port}"
+    env |= {"PORT": str(port), "PUBLIC_URL": address}
+    children.start("web", (*WEB, "--bind", f"{LOOPBACK}:{port}"), env)
+    children.start("worker", (*MANAGE, "settle_redemptions", "--loop"), env)
+    children.wait_until(lambda: answers(f"{address}/readyz"), "The panel")
+    return address
+
+
+def choose_port(who: str, choice: PortChoice, but_not: Collection[int] = ()) -> int:
+    wished = wish(choice)
+    port = next_free(wished, but_not)
+    if port != wished:
         say(f"Port {wished} is busy. {who} takes {port}.")
     return port
+
+
+def wish(choice: PortChoice) -> int:
+    variable, default = choice
+    wished = os.environ.get(variable) or default
+    if not wished.isdecimal():
+        raise DemoError(f"{variable} must be a port number, not {wished!r}")
+    return int(wished)
 
 
 def is_listening(port: int) -> bool:

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from with_postgres import temporary_postgres
 ROOT = Path(__file__).resolve().parent.parent
 OUTPUT = ROOT / "var" / "test-output"
 LONGEST_LEG_SECONDS = 540
+ENDED_WITHIN_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -95,23 +96,34 @@ def run(leg: Leg, env: Mapping[str, str]) -> Outcome:
 def tee(command: list[str], env: Mapping[str, str], log: Path) -> int:
     """Run with output to the terminal and to `log`, for a bounded time."""
     process = subprocess.Popen(
-        command, cwd=ROOT, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        command,
+        cwd=ROOT,
+        env=env,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
     )
-    # SIGINT, so that pytest still ends the servers which its fixtures started.
-    limit = threading.Timer(LONGEST_LEG_SECONDS, process.send_signal, [signal.SIGINT])
+    limit = threading.Timer(LONGEST_LEG_SECONDS, interrupt, [process])
     limit.start()
     try:
-        with log.open("w") as kept, process.stdout as lines:
-            for line in lines:
+        with log.open("w") as kept:
+            for line in process.stdout or ():
                 print(line, end="", flush=True)
                 kept.write(line)
         return process.wait()
-    except BaseException:
-        process.send_signal(signal.SIGINT)
-        process.wait()
-        raise
     finally:
         limit.cancel()
+        interrupt(process)
+
+
+def interrupt(process: subprocess.Popen[str]) -> None:
+    """As Ctrl-C does, so that pytest still ends what its fixtures started; then without mercy."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(ENDED_WITHIN_SECONDS)
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def sum_up(outcomes: list[Outcome]) -> int:
@@ -132,5 +144,7 @@ def stop(signum: int, _frame: object) -> None:
 
 
 if __name__ == "__main__":
+    # SIGINT as well: a shell starts background jobs with it ignored, and so would pytest be.
+    signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGTERM, stop)
     sys.exit(main())

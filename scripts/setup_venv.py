@@ -75,11 +75,9 @@ def find_ensurepip() -> Path | None:
 def install() -> None:
     print(f"Installing {REQUIREMENTS.name}", flush=True)
     STAMP.unlink(missing_ok=True)
-    pip = [VENV / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "--no-input"]
-    asked = subprocess.run(
-        [*pip, "install", "--quiet", "--require-hashes", "-r", REQUIREMENTS], check=False
-    )
-    if asked.returncode != 0:
+    pip = [str(VENV / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "--no-input"]
+    pinned = ["install", "--quiet", "--require-hashes", "-r", str(REQUIREMENTS)]
+    if subprocess.run([*pip, *pinned], check=False).returncode != 0:
         sys.exit(f"Could not install {REQUIREMENTS.name}; pip says why above.")
 
 

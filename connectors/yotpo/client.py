@@ -10,6 +10,7 @@ from typing import Any
 
 from connectors.answers import Reply
 from connectors.errors import NotFound, ReplyLost
+from connectors.fields import list_of
 from connectors.limits import Limits
 from connectors.session import Session
 from connectors.yotpo.payloads import (
@@ -19,7 +20,6 @@ from connectors.yotpo.payloads import (
     Option,
     Redemption,
     Tier,
-    list_of,
 )
 
 SYSTEM = "yotpo"
@@ -28,8 +28,7 @@ CANCELLATION = "/redemptions/{id}/cancellation_completed"
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Of the Loyalty admin, Settings, General settings. `base_url` holds the path, without a slash
-    at its end."""
+    """From the Loyalty admin: Settings, General settings. `base_url` ends in /api/v2."""
 
     base_url: str
     guid: str = field(repr=False)
@@ -155,7 +154,7 @@ class Yotpo:
             {"reward_text": code},
             template=CANCELLATION,
             moves_points=True,
-        )
+        ).acknowledge()
 
     def vip_tiers(self) -> list[Tier]:
         """https://loyaltyapi.yotpo.com/reference/fetch-vip-tiers
@@ -189,7 +188,7 @@ class Yotpo:
             id=customer_id,
             pos_account_id=pos_account_id,
         )
-        self._post("/customers", body)
+        self._post("/customers", body).acknowledge()
 
     def campaigns(
         self, *, email: str | None = None, customer_id: str | None = None

@@ -4,20 +4,13 @@ Field names at the engine are those of its reference; where an older or newer ac
 both are read. What names a person or can be spent is left out of `repr`, so that no log shows it.
 """
 
-import logging
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from typing import TypeVar
 
 from connectors.answers import Unreadable
 from connectors.fields import Fields, needed
-
-logger = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 E164 = re.compile(r"\+[1-9]\d{6,14}")
 PHONE_MARKS = str.maketrans("", "", " ().-/")
@@ -80,8 +73,7 @@ class HistoryItem:
 
     @classmethod
     def parse(cls, data: object) -> "HistoryItem":
-        """A row without points moved none. One whose points can't be read is unreadable, for
-        redemptions are found by them."""
+        """A row without points moved none; one whose points can't be read is unreadable."""
         fields = Fields(data)
         has_points = fields.raw("points") not in (None, "")
         return cls(
@@ -155,8 +147,11 @@ class Customer:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A way to spend points. `points` and `value_cents` are None where the shopper chooses how many
-    (`generic_variable`); then `cents_per_point` tells what each is worth."""
+    """A way to spend points.
+
+    `points` and `value_cents` are None where the shopper chooses how many (`generic_variable`);
+    then `cents_per_point` tells what each is worth.
+    """
 
     id: int
     name: str
@@ -173,7 +168,6 @@ class Option:
     @classmethod
     def parse(cls, data: object) -> "Option":
         fields = Fields(data)
-        amount_cents = fields.whole("discount_amount_cents")
         return cls(
             id=needed(fields.whole("id")),
             name=needed(fields.text("name")),
@@ -181,9 +175,7 @@ class Option:
             points=fields.whole("amount"),
             discount_type=fields.text("discount_type"),
             type=fields.text("type"),
-            value_cents=fields.whole("discount_value_cents")
-            if amount_cents is None
-            else amount_cents,
+            value_cents=fields.whole("discount_amount_cents", "discount_value_cents"),
             cents_per_point=fields.decimal("discount_rate_cents"),
             cart_greater_than=fields.text("cart_greater_than"),
             icon=fields.text("icon"),
@@ -278,31 +270,8 @@ class Campaign:
         )
 
 
-def list_of(parse: Callable[[object], T]) -> Callable[[object], list[T]]:
-    """A reader of lists that leaves out the items it can't read: one odd option must not hide the
-    others."""
-
-    def read(data: object) -> list[T]:
-        if not isinstance(data, list):
-            raise Unreadable
-        read_items = [item for item in (_or_none(parse, item) for item in data) if item is not None]
-        if len(read_items) < len(data):
-            logger.debug("Left out %d of %d items", len(data) - len(read_items), len(data))
-        return read_items
-
-    return read
-
-
-def _or_none(parse: Callable[[object], T], item: object) -> T | None:
-    try:
-        return parse(item)
-    except Unreadable:
-        return None
-
-
 def history_of(rows: object) -> tuple[HistoryItem, ...] | None:
-    """All rows or Unreadable: a redemption must not be taken for not made because its row was
-    left out."""
+    """All rows or Unreadable: with one left out, a redemption would be taken for not made."""
     if rows is None:
         return None
     if not isinstance(rows, list):

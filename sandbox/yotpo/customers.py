@@ -61,6 +61,10 @@ def by_email(work: Work, email: str) -> Row | None:
     return work.one("SELECT * FROM customers WHERE email = ?", email.strip().lower())
 
 
+def by_shop_id(work: Work, shop_id: str | None) -> Row | None:
+    return work.one("SELECT * FROM customers WHERE third_party_id = ?", shop_id)
+
+
 def create(work: Work, fields: Mapping[str, object], *, at_once: bool = False) -> int:
     """Add a customer; unless `at_once`, it can be read only after the switched delay."""
     delay = 0 if at_once else work.switches.new_customer_delay_seconds
@@ -77,7 +81,7 @@ def upsert(work: Work, params: Params) -> None:
     email = _valid_email(params.needed_text("email"))
     customer = _meant(work, params.text("id"), email)
     fields = {"email": email, **_given_fields(params)}
-    _check_free(work, customer, fields)
+    check_free(work, customer, fields)
     if customer is None:
         create(work, _with_opt_in(work, None, fields))
     else:
@@ -86,8 +90,7 @@ def upsert(work: Work, params: Params) -> None:
 
 
 def _meant(work: Work, shop_id: str | None, email: str) -> Row | None:
-    known = work.one("SELECT * FROM customers WHERE third_party_id = ?", shop_id)
-    return known or by_email(work, email)
+    return by_shop_id(work, shop_id) or by_email(work, email)
 
 
 def _valid_email(text: str) -> str:
@@ -123,7 +126,8 @@ def _given_phone(params: Params) -> str | None:
     return phone
 
 
-def _check_free(work: Work, customer: Row | None, fields: dict[str, object]) -> None:
+def check_free(work: Work, customer: Row | None, fields: Mapping[str, object]) -> None:
+    """422 if another customer has the email or one of the outside ids."""
     own_id = customer["id"] if customer else 0
     for name in ("email", "third_party_id", "pos_account_id"):
         sql = f"SELECT 1 FROM customers WHERE {name} = ? AND id <> ?"  # noqa: S608

@@ -8,7 +8,7 @@ from typing import Any
 from sandbox.yotpo.store import Row, Work
 
 # The vendor: "Approved", "Pending", "Reversed", or the coupon code of a redemption.
-APPROVED, REVERSED = "Approved", "Reversed"
+APPROVED, PENDING, REVERSED = "Approved", "Pending", "Reversed"
 
 
 def balance_of(work: Work, customer_id: int) -> int:
@@ -65,25 +65,28 @@ ORDER BY ledger.at DESC, ledger.seq DESC
 def history_of(work: Work, customer_id: int) -> list[dict[str, Any]]:
     """What the engine shows as `history_items`, newest first."""
     rows = work.all(HISTORY, customer_id)
-    return [_history_item(row) for row in rows if _is_shown(row)]
+    pending = work.switches.redemption_history == "Pending"
+    return [_history_item(row, pending) for row in rows if _is_shown(row)]
 
 
 def _is_shown(row: Row) -> bool:
     return bool(row["kind"] != "reversal" or row["shown_as"] == "row")
 
 
-def _history_item(row: Row) -> dict[str, Any]:
+def _history_item(row: Row, pending: bool) -> dict[str, Any]:
     return {
         "created_at": row["at"],
         "date": row["at"][:10],
         "action": row["title"],
         "points": row["points"],
-        "status": _status(row),
+        "status": _status(row, pending),
         "credits": None,
     }
 
 
-def _status(row: Row) -> str:
+def _status(row: Row, pending: bool) -> str:
     if row["kind"] != "redemption":
         return APPROVED
-    return REVERSED if row["shown_as"] == "status" else str(row["code"])
+    if row["shown_as"] == "status":
+        return REVERSED
+    return PENDING if pending else str(row["code"])

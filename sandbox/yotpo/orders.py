@@ -45,7 +45,10 @@ def latest(work: Work, order_id: str) -> Row | None:
 
 def _record(work: Work, params: Params, fields: dict[str, Any]) -> int:
     email = params.needed_text("customer_email").lower()
-    customer = customers.by_email(work, email)
+    # The shop's id survives a change of email.
+    customer = customers.by_email(work, email) or customers.by_shop_id(
+        work, params.text("customer_id")
+    )
     customer_id = customer["id"] if customer else _enrol(work, params, email)
     return work.insert("orders", customer_id=customer_id, placed_at=work.at, **fields)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-E164 = re.compile(r"\+[1-9]\d{6,14}")
+E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 # ISO 3166 country -> dialling code, trunk prefix that is left out. Enough for a stand-in.
 COUNTRIES = {
     "US": ("1", "1"),

@@ -1,4 +1,4 @@
-CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+-- Raise SCHEMA_VERSION in store.py with every change here.
 
 CREATE TABLE customers (
     id INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -17,6 +17,12 @@ from sandbox.switches import Switches
 
 SCHEMA = Path(__file__).with_name("schema.sql")
 Row = sqlite3.Row
+APPLICATION_ID = 0x4C50_5342  # written into the file, so that we know it again
+SCHEMA_VERSION = 1
+
+
+class NotOurs(Exception):
+    """The file that was named is no sandbox's."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +88,7 @@ class Store:
         self._lock = threading.Lock()
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._db.row_factory = sqlite3.Row
+        self._refuse_foreign()
         self._db.execute("PRAGMA journal_mode = WAL")
         # A killed process loses nothing in this mode; only a power cut could.
         self._db.execute("PRAGMA synchronous = NORMAL")
@@ -99,9 +106,19 @@ class Store:
                 raise
             self._db.execute("COMMIT")
 
-    def is_new(self) -> bool:
+    def is_current(self) -> bool:
+        """Whether the file can be continued; False if it is empty or from another version."""
         with self._lock:
-            return not self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+            return self._pragma("user_version") == SCHEMA_VERSION
+
+    def _refuse_foreign(self) -> None:
+        # Making our tables drops what is there: never in a file that is somebody else's.
+        tables = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if tables and self._pragma("application_id") != APPLICATION_ID:
+            raise NotOurs("the file holds another program's database")
+
+    def _pragma(self, name: str) -> int:
+        return int(self._db.execute(f"PRAGMA {name}").fetchone()[0])
 
     def close(self) -> None:
         with self._lock:
@@ -119,6 +136,8 @@ def build_tables(work: Work) -> None:
             work.db.execute(f"DROP TABLE {row['name']}")
     for statement in _statements(SCHEMA.read_text()):
         work.db.execute(statement)
+    work.db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    work.db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
 def _statements(script: str) -> Iterator[str]:

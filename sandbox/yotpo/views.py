@@ -87,6 +87,7 @@ def add_member(work: Work, params: Params) -> dict[str, Any]:
     fields: dict[str, object] = {name: params.text(name) for name in PLAIN_FIELDS}
     fields |= {"email": email and email.lower(), "tags": params.text("tags") or ""}
     fields["opted_in"] = params.flag("opted_in") is not False
+    customers.check_free(work, None, fields)
     customer_id = customers.create(work, fields, at_once=True)
     points = params.whole("points") or 0
     if points:

@@ -62,19 +62,24 @@ class Conversation:
 
     def close(self) -> None:
         self.sock.close()
+        self.server.closed.set()
 
 
 Story = Callable[[Conversation], None]
 
 
 class RawServer:
-    """Use as a context manager. `requests` are those read, as text; `connections` those taken."""
+    """Use as a context manager. `requests` are those read, as text; `connections` those taken.
+
+    `closed` is set once a story has closed its connection.
+    """
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.tls = tls
         self.stories: list[Story] = [answers({})]
         self.requests: list[str] = []
         self.connections = 0
+        self.closed = threading.Event()
         self.stopped = threading.Event()
         self._lock = threading.Lock()
         self._sockets: list[socket.socket] = []

@@ -1,21 +1,14 @@
 """The connection under a call: its age, its deadline, TLS, and what it must not share."""
 
 import contextlib
-import datetime
-import ipaddress
 import os
 import socket
 import ssl
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from connectors import wire
 from connectors.answers import Reply
@@ -23,6 +16,7 @@ from connectors.errors import Misconfigured, ReplyLost, Unavailable
 from connectors.limits import Limits
 from connectors.session import Session
 from tests.connectors import raw_server as tell
+from tests.connectors.certificates import Certified, certify
 from tests.connectors.raw_server import HOST, RawServer
 
 ME = os.getpid()
@@ -119,6 +113,7 @@ class TestAge:
     ) -> None:
         server.tells(tell.answers_and_closes, tell.answers({}))
         read(session)
+        assert server.closed.wait(10)
         spend(session)
         assert server.connections == 2
 
@@ -186,6 +181,17 @@ class TestAddresses:
         ) as session:
             assert spend(session).status == 200
 
+    def test_the_next_is_tried_when_one_is_of_an_unknown_kind(
+        self, server: RawServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        found = [
+            (family, socket.SOCK_STREAM, 0, "", (HOST, server.port))
+            for family in (9999, socket.AF_INET)
+        ]
+        monkeypatch.setattr(wire.socket, "getaddrinfo", lambda *_args, **_kwargs: found)
+        with closing(Session("yotpo", "http://engine.test", {}, Limits())) as session:
+            assert spend(session).status == 200
+
     def test_all_of_them_share_the_time(
         self, monkeypatch: pytest.MonkeyPatch, full_port: int
     ) -> None:
@@ -245,7 +251,6 @@ class TestSettings:
         ("url", "headers"),
         [
             ("not-a-url", {}),
-            ("ftp://engine.test", {}),
             ("http://", {}),
             ("http://engine.test", {"x-api-key": "line\nbreak"}),
             ("http://engine.test", {"x-api-key": "typed \N{RIGHT SINGLE QUOTATION MARK}"}),
@@ -257,75 +262,9 @@ class TestSettings:
         assert "quot" not in repr(caught.value)
 
 
-@dataclass(frozen=True)
-class Certified:
-    """A server's certificate for 127.0.0.1, and what a client trusts when it trusts its maker."""
-
-    server: ssl.SSLContext
-    authority: str
-
-    def client(self) -> ssl.SSLContext:
-        return ssl.create_default_context(cadata=self.authority)
-
-
 @pytest.fixture(scope="module")
 def certified(tmp_path_factory: pytest.TempPathFactory) -> Certified:
-    authority_key = ec.generate_private_key(ec.SECP256R1())
-    server_key = ec.generate_private_key(ec.SECP256R1())
-    authority = certificate("Test CA", authority_key, "Test CA", authority_key)
-    leaf = certificate(HOST, server_key, "Test CA", authority_key)
-    folder: Path = tmp_path_factory.mktemp("tls")
-    (folder / "cert.pem").write_bytes(leaf.public_bytes(serialization.Encoding.PEM))
-    (folder / "key.pem").write_bytes(
-        server_key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
-    return Certified(context, authority.public_bytes(serialization.Encoding.PEM).decode())
-
-
-def certificate(
-    name: str,
-    key: ec.EllipticCurvePrivateKey,
-    maker: str,
-    maker_key: ec.EllipticCurvePrivateKey,
-) -> x509.Certificate:
-    now = datetime.datetime.now(datetime.UTC)
-    is_authority = name == maker
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
-        .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, maker)]))
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.BasicConstraints(is_authority, None), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(maker_key.public_key()),
-            critical=False,
-        )
-    )
-    if is_authority:
-        usage = dict.fromkeys(
-            (
-                "digital_signature content_commitment key_encipherment data_encipherment "
-                "key_agreement encipher_only decipher_only"
-            ).split(),
-            False,
-        )
-        builder = builder.add_extension(
-            x509.KeyUsage(key_cert_sign=True, crl_sign=True, **usage), critical=True
-        )
-    else:
-        names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(HOST))])
-        builder = builder.add_extension(names, critical=False)
-    return builder.sign(maker_key, hashes.SHA256())
+    return certify(tmp_path_factory.mktemp("tls"))
 
 
 class TestTLS:

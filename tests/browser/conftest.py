@@ -1,0 +1,116 @@
+"""A panel of its own over the sandbox, and Chromium in front of it."""
+
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from sandbox.control import Sandbox
+from tests.browser.till import Till
+from tests.browser.watch import Watch
+from tests.support.servers import Database, Panel, running_panel, sqlite_database
+
+PHONE = {"width": 360, "height": 740}
+PATIENCE_MS = 15_000
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-first-run",
+]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers",
+        "provokes(*what): HTTP statuses of 400 or more that this test brings about, and "
+        "`no connection`; anything else in the console fails it, and so does one not seen",
+    )
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    found = shutil.which(os.environ.get("CHROMIUM") or "chromium")
+    if found is None:
+        why = "No Chromium: name it in CHROMIUM, or type: sudo apt-get install chromium"
+        (pytest.fail if os.environ.get("REQUIRE_ALL") == "1" else pytest.skip)(why)
+    return found
+
+
+# Of the package, not of the session: while Playwright runs, its event loop keeps Django's ORM
+# from working in this thread, and tests of other folders may follow.
+@pytest.fixture(scope="package")
+def browser(chromium: str) -> Iterator[Browser]:
+    expect.set_options(timeout=PATIENCE_MS)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def _panel(
+    _sandbox: Sandbox, output_dir: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Panel]:
+    log = output_dir / f"browser-panel-{uuid.uuid4().hex}.log"
+    with (
+        sqlite_database(tmp_path_factory.mktemp("panel")) as database,
+        running_panel(_sandbox, database, log) as panel,
+    ):
+        yield panel
+
+
+@pytest.fixture
+def panel(_panel: Panel, sandbox: Sandbox) -> Panel:
+    """Serving, with a fresh sandbox behind it and no redemption in its database."""
+    _panel.database.clear()
+    return _panel
+
+
+@pytest.fixture
+def database(panel: Panel) -> Database:
+    return panel.database
+
+
+@pytest.fixture
+def viewport() -> dict[str, int]:
+    """Parametrise it for another size of window."""
+    return PHONE
+
+
+@pytest.fixture
+def context(
+    request: pytest.FixtureRequest, browser: Browser, viewport: dict[str, int]
+) -> Iterator[BrowserContext]:
+    """At its end nothing may have gone wrong but what the mark `provokes` names."""
+    marks = request.node.iter_markers("provokes")
+    context = browser.new_context(viewport=viewport, locale="en-US", timezone_id="UTC")
+    context.set_default_timeout(PATIENCE_MS)
+    watch = Watch(context, {what for mark in marks for what in mark.args})
+    yield context
+    try:
+        watch.end()
+    finally:
+        context.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Page:
+    return context.new_page()
+
+
+@pytest.fixture
+def till(page: Page, panel: Panel) -> Till:
+    """The panel, open and launched, nobody looked up yet."""
+    return Till(page, panel.address).open()
+
+
+@pytest.fixture
+def second_till(context: BrowserContext, panel: Panel) -> Callable[[], Till]:
+    """Opens the panel once more, in another tab."""
+    return lambda: Till(context.new_page(), panel.address).open()

@@ -1,0 +1,116 @@
+"""The panel as an associate uses it: everything is found by the role and the name it has."""
+
+import re
+from typing import Self
+
+from playwright.sync_api import Locator, Page, expect
+
+
+class Till:
+    def __init__(self, page: Page, address: str) -> None:
+        self.page = page
+        self.address = address
+
+        self.query = page.get_by_role("textbox", name="Email or phone")
+        self.look_up_button = page.get_by_role("button", name="Look up", exact=True)
+        self.new_member_button = page.get_by_role("button", name="New member", exact=True)
+        self.member = page.get_by_role("region", name="Member", exact=True)
+        self.offers = page.get_by_role("region", name="Offers", exact=True)
+        self.offer_buttons = self.offers.get_by_role("button", name=re.compile("^Redeem "))
+        self.pending = page.get_by_role("list", name="Pending", exact=True)
+
+        self.dialog = page.get_by_role("dialog")
+        self.points_field = self.dialog.get_by_role("textbox", name="Points to spend")
+        self.redeem_button = self.dialog.get_by_role("button", name="Redeem", exact=True)
+        self.cancel_button = self.dialog.get_by_role("button", name="Cancel", exact=True)
+
+        self.coupon = page.get_by_role("region", name="Coupon", exact=True)
+        self.code = page.locator("#coupon-code")
+        self.undo_button = self.coupon.get_by_role("button", name="Undo", exact=True)
+
+        self.enrolment = page.get_by_role("region", name="Enrolment", exact=True)
+        self.email = self.enrolment.get_by_role("textbox", name="Email", exact=True)
+        self.phone = self.enrolment.get_by_role("textbox", name="Phone", exact=True)
+        self.first_name = self.enrolment.get_by_role("textbox", name="First name", exact=True)
+        self.last_name = self.enrolment.get_by_role("textbox", name="Last name", exact=True)
+        self.marketing = self.enrolment.get_by_role("checkbox", name="Wants marketing emails")
+        self.enrol_button = self.enrolment.get_by_role("button", name="Enrol", exact=True)
+
+    def open(self) -> Self:
+        """Load the page and wait until it knows its till and its associate."""
+        self.page.goto(self.address)
+        expect(self.page.get_by_text("Ana Pardo · Till 1")).to_be_visible()
+        return self
+
+    def ask(self, text: str) -> None:
+        """Type it and press the button, whatever will come of it."""
+        self.query.fill(text)
+        self.look_up_button.click()
+
+    def look_up(self, text: str, name: str) -> Self:
+        self.ask(text)
+        expect(self.member.get_by_role("heading", name=name, exact=True)).to_be_visible()
+        return self
+
+    def look_up_mara(self) -> Self:
+        """640 points, Silver, no phone in common with anybody."""
+        return self.look_up("mara@example.com", "Mara Quill")
+
+    def offer(self, name: str) -> Locator:
+        return self.offers.get_by_role("button", name=f"Redeem {name}", exact=True)
+
+    def choose(self, name: str) -> Locator:
+        """Open the dialog of an offer."""
+        self.offer(name).click()
+        expect(self.page.get_by_role("dialog", name=f"Redeem {name}?", exact=True)).to_be_visible()
+        return self.dialog
+
+    def redeem(self, name: str, points: str = "") -> None:
+        """Open the dialog and press Redeem, whatever will come of it."""
+        self.choose(name)
+        if points:
+            self.points_field.fill(points)
+        self.redeem_button.click()
+
+    def redeemed(self, name: str, points: str = "") -> str:
+        """Redeem to the end; the code."""
+        self.redeem(name, points)
+        return self.shown_code()
+
+    def shown_code(self) -> str:
+        expect(self.code).to_have_text(re.compile(r"^\S+$"))
+        return self.code.inner_text()
+
+    def undo(self) -> None:
+        self.undo_button.click()
+
+    def start_enrolment(self) -> None:
+        self.new_member_button.click()
+        expect(self.email).to_be_visible()
+
+    def expect_points(self, points: str) -> None:
+        """The balance that the region Member shows, as it is written there."""
+        expect(self.member.get_by_text(f"{points} points", exact=True)).to_be_visible()
+
+    def expect_alert(self, text: str) -> None:
+        expect(self.page.get_by_role("alert").filter(has_text=text)).to_be_visible()
+
+    def expect_no_alert(self) -> None:
+        expect(self.page.get_by_role("alert")).to_have_count(0)
+
+    def expect_waiting(self) -> None:
+        expect(self.coupon).to_contain_text(
+            "We are checking whether this went through: do not redeem again"
+        )
+
+    def focused(self) -> str:
+        """The name of the tag that has the focus."""
+        tag: str = self.page.evaluate("document.activeElement.tagName.toLowerCase()")
+        return tag
+
+    def overflow(self) -> int:
+        """How many pixels the page is wider than its window."""
+        extra: int = self.page.evaluate(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+        return extra

@@ -1,0 +1,103 @@
+"""What every test may ask for. Set LOYALTY_MODE=test to run pytest by hand (`make test` does)."""
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from connectors.yotpo.client import Yotpo
+from members import engine as engine_room
+from members.models import Member
+from offers.catalogue import catalogue
+from sandbox.control import Sandbox
+from stores.models import Associate, Installation, Store, Till
+from tests.support.servers import Database, postgres_database, sqlite_database
+
+
+@pytest.fixture(scope="session")
+def output_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where servers that tests start write their logs; the leg `output` searches it."""
+    told = os.environ.get("TEST_OUTPUT_DIR")
+    return Path(told) if told else tmp_path_factory.mktemp("output")
+
+
+@pytest.fixture(scope="session")
+def _sandbox() -> Iterator[Sandbox]:
+    with Sandbox.start(rate=None) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(_sandbox: Sandbox) -> Sandbox:
+    """The engine's stand-in, over a real socket, as freshly seeded and without a rate limit."""
+    _sandbox.reset()
+    return _sandbox
+
+
+@pytest.fixture(params=["sqlite", "postgres"], scope="module")
+def each_database(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Database]:
+    """For servers that tests start: a database of their own, on SQLite and on PostgreSQL."""
+    if request.param == "sqlite":
+        with sqlite_database(tmp_path_factory.mktemp("database")) as database:
+            yield database
+        return
+    if "POSTGRES_URL" not in os.environ:
+        missing = "no PostgreSQL: `make test` starts one, else set POSTGRES_URL"
+        (pytest.fail if os.environ.get("REQUIRE_ALL") == "1" else pytest.skip)(missing)
+    with postgres_database() as database:
+        yield database
+
+
+@pytest.fixture
+def engine(sandbox: Sandbox, settings) -> Iterator[Yotpo]:
+    """The engine of this process, which is the sandbox. Short deadlines."""
+    settings.YOTPO_BASE_URL = sandbox.base_url
+    settings.ENGINE_DEADLINE_SECONDS = 2.0
+    settings.ENGINE_SETTLE_SECONDS = 3.0
+    engine_room.engine.cache_clear()
+    catalogue.forget()
+    client = engine_room.engine()
+    yield client
+    client.close()
+    engine_room.engine.cache_clear()
+
+
+@pytest.fixture
+def installation(db: None) -> Installation:
+    return Installation.objects.create(id="shop", name="Quill & Thread")
+
+
+@pytest.fixture
+def store(installation: Installation) -> Store:
+    return Store.objects.create(installation=installation, code="boston", name="Boston")
+
+
+@pytest.fixture
+def till(store: Store) -> Till:
+    return Till.objects.create(store=store, code="1", name="Till 1")
+
+
+@pytest.fixture
+def ana(installation: Installation) -> Associate:
+    return Associate.objects.create(installation=installation, code="ana", name="Ana Pardo")
+
+
+@pytest.fixture
+def ben(installation: Installation) -> Associate:
+    return Associate.objects.create(installation=installation, code="ben", name="Ben Okafor")
+
+
+@pytest.fixture
+def mara(db: None) -> Member:
+    """Mara Quill of the sandbox: 640 points, Silver."""
+    return Member.objects.seen("mara@example.com")
+
+
+@pytest.fixture
+def key() -> str:
+    """An act's key that nobody used yet."""
+    return uuid.uuid4().hex

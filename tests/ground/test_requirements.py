@@ -1,0 +1,47 @@
+"""requirements.txt is what a production machine installs with plain pip."""
+
+import re
+
+import pytest
+
+from tests.ground.checkout import ROOT
+
+PIN = re.compile(r"^([a-z0-9.-]+)(?:\[[a-z,-]+\])?==(\S+)", re.MULTILINE | re.IGNORECASE)
+ASKED = re.compile(r"^([A-Za-z][\w.-]*)", re.MULTILINE)
+
+
+def text(name: str) -> str:
+    return (ROOT / name).read_text()
+
+
+def pins(name: str) -> dict[str, str]:
+    return {package.lower(): version for package, version in PIN.findall(text(name))}
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+def test_every_pin_has_a_hash(name):
+    entries = re.split(r"\n(?=[A-Za-z])", text(name))
+    without = [entry for entry in entries if "==" in entry and "--hash=sha256:" not in entry]
+
+    assert pins(name)
+    assert without == []
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+def test_no_index_is_named(name):
+    assert not re.search(r"^\s*(-i|-f|--\S*(index|find-links|host)\S*)\b", text(name), re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", ["requirements", "requirements-dev"])
+def test_everything_asked_for_is_pinned(name):
+    asked = {package.lower() for package in ASKED.findall(text(f"{name}.in"))}
+
+    assert asked
+    assert asked <= pins(f"{name}.txt").keys()
+
+
+def test_development_has_the_versions_of_production():
+    development = pins("requirements-dev.txt")
+    production = pins("requirements.txt")
+
+    assert {package: development.get(package) for package in production} == production

@@ -1,0 +1,133 @@
+"""A new key is put before the old one, everything is written anew, the old one goes."""
+
+from collections.abc import Callable
+from io import StringIO
+
+import pytest
+from cryptography.fernet import Fernet
+from django.core.management import call_command
+from django.db import IntegrityError, transaction
+
+from members.encryption import DecryptionFailed, blind_index
+from members.management.commands import rotate_keys
+from members.models import Member
+
+pytestmark = pytest.mark.database
+
+ADDRESSES = [f"person{number}@example.com" for number in range(5)]
+NEW_KEY = Fernet.generate_key().decode()
+NEW_INDEX_KEY = "another index key of enough characters"
+
+
+@pytest.fixture
+def people(db: None) -> list[Member]:
+    return [Member.objects.seen(address) for address in ADDRESSES]
+
+
+def rotate() -> str:
+    told = StringIO()
+    call_command("rotate_keys", stdout=told)
+    return told.getvalue()
+
+
+def add_new_key(settings) -> None:
+    settings.ENCRYPTION_KEYS = [NEW_KEY, *settings.ENCRYPTION_KEYS]
+
+
+def remove_old_keys(settings) -> None:
+    settings.ENCRYPTION_KEYS = [NEW_KEY]
+
+
+def all_addresses() -> list[str]:
+    return sorted(member.email for member in Member.objects.all())
+
+
+def die_at_batch(number: int) -> Callable[..., int]:
+    """`rewrite`, but that the process is killed before it can write that batch."""
+    rewrite, begun = rotate_keys.rewrite, []
+
+    def dying(ids) -> int:
+        begun.append(ids)
+        if len(begun) == number:
+            raise KeyboardInterrupt
+        return rewrite(ids)
+
+    return dying
+
+
+@pytest.fixture
+def killed_half_way(monkeypatch: pytest.MonkeyPatch, people: list[Member], settings) -> None:
+    """Two of the five are written with the new keys."""
+    add_new_key(settings)
+    settings.BLIND_INDEX_KEY = NEW_INDEX_KEY
+    monkeypatch.setattr(rotate_keys, "BATCH", 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(rotate_keys, "rewrite", die_at_batch(2))
+        with pytest.raises(KeyboardInterrupt):
+            rotate()
+
+
+def test_both_keys_open_before_the_rotation(people: list[Member], settings) -> None:
+    add_new_key(settings)
+    assert all_addresses() == ADDRESSES
+
+
+def test_the_old_key_can_be_removed_after_it(people: list[Member], settings) -> None:
+    add_new_key(settings)
+    assert rotate() == "5 members written anew.\n"
+    remove_old_keys(settings)
+    assert all_addresses() == ADDRESSES
+
+
+def test_the_old_key_cannot_be_removed_without_it(people: list[Member], settings) -> None:
+    add_new_key(settings)
+    remove_old_keys(settings)
+    with pytest.raises(DecryptionFailed):
+        all_addresses()
+
+
+def test_a_new_index_key_finds_the_same_rows(people: list[Member], settings) -> None:
+    settings.BLIND_INDEX_KEY = NEW_INDEX_KEY
+    assert Member.objects.with_email(ADDRESSES[0]) is None
+    rotate()
+    assert [Member.objects.with_email(address) for address in ADDRESSES] == people
+    assert Member.objects.seen(ADDRESSES[0]) == people[0]
+
+
+def test_running_it_again_is_harmless(people: list[Member], settings) -> None:
+    add_new_key(settings)
+    settings.BLIND_INDEX_KEY = NEW_INDEX_KEY
+    rotate()
+    rotate()
+    remove_old_keys(settings)
+    assert all_addresses() == ADDRESSES
+    assert Member.objects.seen(ADDRESSES[4]) == people[4]
+
+
+def test_with_nothing_to_write_it_says_so(db: None) -> None:
+    assert rotate() == "0 members written anew.\n"
+
+
+def test_killed_half_way_it_leaves_every_row_readable(killed_half_way: None) -> None:
+    assert all_addresses() == ADDRESSES
+    indexes = set(Member.objects.values_list("email_index", flat=True))
+    assert len(indexes & set(map(blind_index, ADDRESSES))) == 2
+
+
+def test_killed_half_way_it_is_ended_by_running_it_again(
+    killed_half_way: None, people: list[Member], settings
+) -> None:
+    rotate()
+    remove_old_keys(settings)
+    assert all_addresses() == ADDRESSES
+    assert [Member.objects.with_email(address) for address in ADDRESSES] == people
+
+
+def test_a_batch_is_written_whole_or_not_at_all(
+    people: list[Member], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = set(Member.objects.values_list("email_index", flat=True))
+    monkeypatch.setattr(rotate_keys, "blind_index", lambda text: "the same for all")
+    with pytest.raises(IntegrityError), transaction.atomic():
+        rotate()
+    assert set(Member.objects.values_list("email_index", flat=True)) == before

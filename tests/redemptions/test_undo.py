@@ -1,0 +1,170 @@
+"""Undo gives the points back once, whatever is lost on the way."""
+
+import pytest
+
+from redemptions.actions import redeem, undo
+from redemptions.errors import CannotUndo
+from redemptions.models import PendingRedemption
+from redemptions.settling import see_to
+from redemptions.states import Reason, State
+from tests.redemptions.conftest import FIVE_OFF
+
+pytestmark = pytest.mark.django_db
+MARA = "mara@example.com"
+CANCEL = "POST /redemptions/*/cancellation_completed"
+
+
+@pytest.fixture
+def issued(engine, sandbox, act, mara):
+    redemption = redeem(engine=engine, act=act, member=mara, offer_id=FIVE_OFF)
+    assert (redemption.state, sandbox.balance(MARA)) == (State.ISSUED, 140)
+    return redemption
+
+
+def reversals(sandbox) -> int:
+    return sum(row["kind"] == "reversal" for row in sandbox.ledger(MARA))
+
+
+def test_undo_gives_the_points_back(engine, sandbox, issued):
+    undo(engine=engine, redemption=issued)
+
+    assert (issued.state, issued.reason) == (State.REVERSED, Reason.UNDONE)
+    assert sandbox.balance(MARA) == 640
+
+
+def test_undo_twice_gives_back_once(engine, sandbox, issued):
+    twin = PendingRedemption.objects.get(pk=issued.pk)
+    undo(engine=engine, redemption=issued)
+
+    undo(engine=engine, redemption=twin)
+
+    assert twin.state == State.REVERSED
+    assert (sandbox.balance(MARA), reversals(sandbox)) == (640, 1)
+
+
+def test_the_engines_id_is_found_by_the_codes_record(engine, sandbox, issued):
+    PendingRedemption.objects.filter(pk=issued.pk).update(engine_id=None)
+    issued.refresh_from_db()
+
+    undo(engine=engine, redemption=issued)
+
+    assert issued.state == State.REVERSED
+    assert issued.engine_id == sandbox.redemptions()[-1]["id"]
+
+
+def test_the_promise_is_committed_before_the_engine_is_asked(engine, issued, monkeypatch):
+    seen = []
+
+    def look(*_args):
+        seen.append(PendingRedemption.objects.values_list("state", "reversal_attempts").get())
+
+    monkeypatch.setattr(engine, "approve_cancellation", look)
+    undo(engine=engine, redemption=issued)
+
+    assert seen == [(State.REVERSING, 1)]
+
+
+SHOWN_AS = ["status", "row", "none"]
+SECOND = ["ok", "refuse"]
+LOST = {"dropped after": "drop_after", "dropped before": "drop_before", "cut": "html_after"}
+
+
+@pytest.mark.parametrize("shown", SHOWN_AS)
+@pytest.mark.parametrize("second", SECOND)
+@pytest.mark.parametrize("fault", LOST.values(), ids=LOST)
+def test_a_lost_answer_is_settled_by_reading(engine, sandbox, issued, due, shown, second, fault):
+    """However the engine shows a reversal and whatever it says to a second one."""
+    sandbox.switch(cancellation_history=shown, second_cancellation=second)
+    sandbox.fault(CANCEL, fault)
+
+    undo(engine=engine, redemption=issued)
+    assert issued.state == State.REVERSING
+    see_to(engine, due(issued))
+
+    assert issued.state == State.REVERSED
+    assert (sandbox.balance(MARA), reversals(sandbox)) == (640, 1)
+
+
+NOT_NOW = {
+    "429": ("throttle", {}),
+    "503": ("status", {"status": 503}),
+    "wrong keys": ("status", {"status": 401, "body": "{}"}),
+}
+
+
+@pytest.mark.parametrize(("fault", "details"), NOT_NOW.values(), ids=NOT_NOW)
+def test_what_may_pass_is_tried_again(engine, sandbox, issued, due, fault, details):
+    sandbox.fault(CANCEL, fault, **details)
+
+    undo(engine=engine, redemption=issued)
+    assert (issued.state, sandbox.balance(MARA)) == (State.REVERSING, 140)
+    see_to(engine, due(issued))
+
+    assert issued.state == State.REVERSED
+
+
+def test_an_engine_that_is_down_keeps_the_promise(engine, sandbox, issued, due):
+    sandbox.fault("*", "drop_before", times=None)
+    undo(engine=engine, redemption=issued)
+    assert (issued.state, issued.reversal_attempts) == (State.REVERSING, 0)
+
+    sandbox.clear_faults()
+    see_to(engine, due(issued))
+
+    assert issued.state == State.REVERSED
+
+
+def test_a_refusal_that_reading_does_not_explain_is_a_managers_matter(engine, sandbox, issued):
+    sandbox.fault(CANCEL, "status", status=422, body='{"error": "not allowed"}')
+
+    with pytest.raises(CannotUndo):
+        undo(engine=engine, redemption=issued)
+
+    assert (issued.state, issued.reason) == (State.DISPUTED, Reason.REVERSAL_REFUSED)
+    assert "not allowed" in issued.engine_words
+    assert "140" in issued.engine_words
+
+
+def test_a_refusal_because_it_was_given_back_before_is_none(engine, sandbox, issued):
+    """The shopper's own reversal was approved a moment ago, in the engine's admin."""
+    sandbox.switch(second_cancellation="refuse")
+    engine.approve_cancellation(issued.engine_id, issued.code)
+
+    undo(engine=engine, redemption=issued)
+
+    assert issued.state == State.REVERSED
+    assert (sandbox.balance(MARA), reversals(sandbox)) == (640, 1)
+
+
+def test_two_processes_do_not_both_ask(engine, sandbox, issued, monkeypatch):
+    ask = engine.approve_cancellation
+    twin = PendingRedemption.objects.get(pk=issued.pk)
+
+    def meanwhile(*args):
+        undo(engine=engine, redemption=twin)
+        ask(*args)
+
+    monkeypatch.setattr(engine, "approve_cancellation", meanwhile)
+    undo(engine=engine, redemption=issued)
+
+    assert sandbox.call_counts()[CANCEL] == 1
+    assert issued.state == State.REVERSED
+
+
+@pytest.mark.parametrize("state", [State.USED, State.REFUSED, State.NOT_MADE, State.DISPUTED])
+def test_what_cannot_be_undone_says_why(engine, row, state):
+    with pytest.raises(CannotUndo):
+        undo(engine=engine, redemption=row(state))
+
+
+def test_undo_while_uncertain_is_remembered(engine, row):
+    redemption = undo(engine=engine, redemption=row(State.UNCERTAIN))
+
+    assert (redemption.state, redemption.reverse_when_found) == (State.UNCERTAIN, True)
+
+
+def test_a_delayed_code_ends_without_a_call(engine, sandbox, row):
+    redemption = undo(engine=engine, redemption=row(State.ISSUED, delayed=True))
+
+    assert redemption.state == State.CANCELLED
+    assert sandbox.calls() == []

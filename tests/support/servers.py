@@ -1,0 +1,180 @@
+"""Real server processes for tests: the web server with a database of its own."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import requests
+from psycopg import sql
+
+from sandbox.control import Sandbox
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+READY_SECONDS = 60
+# Short, so that tests of lost answers take seconds.
+ENGINE = {"ENGINE_DEADLINE_SECONDS": "2", "ENGINE_SETTLE_SECONDS": "3"}
+
+
+def environment(sandbox: Sandbox, database_url: str, **extra: str) -> dict[str, str]:
+    """A demo installation whose engine is the sandbox."""
+    keep = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    return {
+        **keep,
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "LOYALTY_MODE": "demo",
+        "DATABASE_URL": database_url,
+        "YOTPO_BASE_URL": sandbox.base_url,
+        "YOTPO_GUID": sandbox.guid,
+        "YOTPO_API_KEY": sandbox.api_key,
+        **ENGINE,
+        **extra,
+    }
+
+
+def manage(env: Mapping[str, str], *words: str) -> str:
+    """Run a management command to its end; its output, or an error with it."""
+    done = subprocess.run(
+        [sys.executable, "manage.py", *words],
+        cwd=ROOT,
+        env=dict(env),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+class Database:
+    """A database of its own for a server: a SQLite file, or one on the PostgreSQL of the tests."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def execute(self, statement: str, *values: object) -> list[tuple[object, ...]]:
+        """Run one statement with `?` for its values; its rows, if it has any."""
+        if self.url.startswith("sqlite"):
+            path = self.url.removeprefix("sqlite:///")
+            with closing(sqlite3.connect(path, timeout=20)) as connection, connection:
+                return connection.execute(statement, values).fetchall()
+        with psycopg.connect(self.url) as connection:
+            cursor = connection.execute(statement.replace("?", "%s").encode(), values)
+            return cursor.fetchall() if cursor.description else []
+
+    def clear(self) -> None:
+        """No redemption is left over from another test."""
+        self.execute("DELETE FROM redemptions_pendingredemption")
+
+    def states(self) -> list[str]:
+        rows = self.execute("SELECT state FROM redemptions_pendingredemption ORDER BY requested_at")
+        return [str(row[0]) for row in rows]
+
+
+@contextmanager
+def sqlite_database(folder: Path) -> Iterator[Database]:
+    yield Database(f"sqlite:///{folder / f'{uuid.uuid4().hex}.sqlite3'}")
+
+
+@contextmanager
+def postgres_database() -> Iterator[Database]:
+    """A database with a name of its own; POSTGRES_URL names the server."""
+    server = os.environ["POSTGRES_URL"]
+    name = f"panel_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    yield Database(urlunsplit(urlsplit(server)._replace(path=f"/{name}")))
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+        )
+
+
+class Panel:
+    """gunicorn with the panel, on a free port of loopback."""
+
+    def __init__(self, env: dict[str, str], database: Database, log: Path) -> None:
+        self.env = env
+        self.database = database
+        self.log = log
+        self.url = ""
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, *, workers: int = 1, threads: int = 16) -> None:
+        # gunicorn picks the port itself (0) and tells it in its log: no gap for another process.
+        words = ["-m", "gunicorn", "loyalty_panel.wsgi", "--worker-class", "gthread"]
+        words += ["--workers", str(workers), "--threads", str(threads), "--no-control-socket"]
+        words += ["--bind", "127.0.0.1:0", "--graceful-timeout", "3"]
+        already = self.log.stat().st_size if self.log.exists() else 0
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, *words],
+                cwd=ROOT,
+                env=self.env,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self.url = self._await_ready(already)
+
+    def _await_ready(self, already: int) -> str:
+        until = time.monotonic() + READY_SECONDS
+        while time.monotonic() < until:
+            assert self._process and self._process.poll() is None, self.log.read_text()
+            told = self.log.read_bytes()[already:].decode()
+            url = told.partition("Listening at: ")[2].partition(" ")[0]
+            if url and self._answers(url):
+                return url
+            time.sleep(0.05)
+        raise AssertionError(f"The panel did not start: {self.log.read_text()}")
+
+    @staticmethod
+    def _answers(url: str) -> bool:
+        try:
+            return requests.get(f"{url}/readyz", timeout=5).ok
+        except requests.RequestException:
+            return False
+
+    def signal(self, number: int) -> None:
+        """To the server and all its workers."""
+        assert self._process is not None
+        os.killpg(self._process.pid, number)
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.wait(10)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process = None
+
+    @property
+    def address(self) -> str:
+        return f"{self.url}/panel/demo/"
+
+
+@contextmanager
+def running_panel(
+    sandbox: Sandbox, database: Database, log: Path, *, workers: int = 1, **extra: str
+) -> Iterator[Panel]:
+    """Migrated, seeded and serving."""
+    env = environment(sandbox, database.url, **extra)
+    manage(env, "migrate", "-v0")
+    manage(env, "seed_demo")
+    panel = Panel(env, database, log)
+    try:
+        panel.start(workers=workers)
+        yield panel
+    finally:
+        panel.stop()
