@@ -4,9 +4,11 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
+from django.views.defaults import server_error
 from django_htmx.http import reswap, retarget
 
 from access.middleware import bearer_required
@@ -20,7 +22,8 @@ from redemptions.models import PendingRedemption
 View = Callable[..., HttpResponse]
 
 MISSING = (Member.DoesNotExist, PendingRedemption.DoesNotExist)
-EXPECTED = (OutsideError, CannotRedeem, CannotUndo, Unreadable, PageTooOld, *MISSING)
+MALFORMED = (BadRequest, SuspiciousOperation)
+EXPECTED = (OutsideError, CannotRedeem, CannotUndo, Unreadable, PageTooOld, *MISSING, *MALFORMED)
 
 # What is wrong -> status, and the words where the error has none of its own for an associate.
 # The first that fits counts, so a class stands before its parents.
@@ -43,6 +46,9 @@ ANSWERS: tuple[tuple[type[Exception], int, str], ...] = (
     (Unreadable, 422, ""),
     (Member.DoesNotExist, 404, "This member is not known here. Look them up again."),
     (PendingRedemption.DoesNotExist, 404, "There is no such redemption of this member."),
+    (RequestDataTooBig, 413, "That is far too long. Nothing was changed."),
+    (BadRequest, 400, "The panel's message could not be read. Nothing was changed."),
+    (SuspiciousOperation, 400, "The panel's message could not be read. Nothing was changed."),
 )
 
 
@@ -70,3 +76,10 @@ def alert(request: HttpRequest, text: str, status: int) -> HttpResponse:
     """Words in the alert region; whatever else is on the screen stays as it is."""
     response = render(request, "associates/alert.html", {"text": text}, status=status)
     return reswap(retarget(response, "#alert"), "innerHTML")
+
+
+def unexpected(request: HttpRequest) -> HttpResponse:
+    """Django's handler500: in words where the panel asked, else a page. The log has the cause."""
+    if request.headers.get("HX-Request") != "true":
+        return server_error(request)
+    return alert(request, "Something went wrong here. Look the member up before going on.", 500)

@@ -10,8 +10,10 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
-EMAIL = re.compile(r"[^\s\"'<>()\[\]{},;:=&?]+(?:@|%40)[^\s\"'<>()\[\]{},;:=&?]+\.[A-Za-z]{2,}")
-PHONE = re.compile(r"(?:\+|%2B)\d[\d .()-]{6,18}\d")
+IN_ADDRESS = r"[^\s\"'<>()\[\]{},;:=&?]"
+# From the beginning of a word only: a long one without an @ is then read once, not once a letter.
+EMAIL = re.compile(rf"(?<!{IN_ADDRESS}){IN_ADDRESS}+(?:@|%40){IN_ADDRESS}+")
+PHONE = re.compile(r"(?:\+|%2[Bb])\d[\d .()-]{6,18}\d")
 
 
 def scrub(text: str) -> str:
@@ -20,7 +22,12 @@ def scrub(text: str) -> str:
 
 
 def scrub_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    return {key: scrub(value) if isinstance(value, str) else value for key, value in event.items()}
+    return {key: scrub_value(value) for key, value in event.items()}
+
+
+def scrub_value(value: object) -> object:
+    """Numbers and flags as they are; of anything else only its scrubbed text."""
+    return value if value is None or isinstance(value, bool | int | float) else scrub(str(value))
 
 
 def shared_processors() -> list[structlog.typing.Processor]:
@@ -75,6 +82,7 @@ def logging_config(*, json: bool) -> dict[str, Any]:
             # Our request line says the same with the route in place of the path.
             "django.request": {"handlers": [], "level": "CRITICAL", "propagate": False},
             "django.server": {"handlers": [], "level": "CRITICAL", "propagate": False},
+            "django.security.csrf": {"handlers": [], "level": "CRITICAL", "propagate": False},
             # Both print whole URLs, and a look-up's URL at the engine holds the email.
             "urllib3": {"handlers": [], "level": "CRITICAL", "propagate": False},
             "requests": {"handlers": [], "level": "CRITICAL", "propagate": False},

@@ -49,7 +49,9 @@ class RequestLogMiddleware:
 @receiver(got_request_exception)
 def write_failure(request: HttpRequest | None = None, **_kwargs: object) -> None:
     """The traceback belongs in our log: Django's own line would show the path."""
-    log.error("request.failed", route=route_of(request) if request else "", exc_info=True)
+    route = route_of(request) if request else ""
+    # Django sends the signal while it handles the exception, so there is one to show.
+    log.error("request.failed", route=route, exc_info=True)  # noqa: LOG014
 
 
 def route_of(request: HttpRequest) -> str:

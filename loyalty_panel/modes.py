@@ -9,11 +9,14 @@ import hashlib
 from enum import StrEnum
 from urllib.parse import urlsplit
 
+from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 
 from access.loopback import is_loopback
 
 SECRET_LENGTH = 32
+# Fewer different characters than this come from a finger held on a key.
+FEWEST_CHARACTERS = 8
 HOW_TO_MAKE_ONE = "python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
 MAKE_A_FERNET_KEY = (
     "python3 -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())'"
@@ -56,8 +59,21 @@ def check_secret(name: str, value: str, how: str = HOW_TO_MAKE_ONE) -> str:
             f"{name} is shorter than {SECRET_LENGTH} characters. Make one: {how}"
         )
     thrown_away = (throwaway_secret(name), throwaway_fernet_key(name))
-    if value in thrown_away or lowered.startswith(PLACEHOLDERS):
+    too_simple = len(set(value)) < FEWEST_CHARACTERS
+    if value in thrown_away or too_simple or lowered.startswith(PLACEHOLDERS):
         raise ImproperlyConfigured(f"{name} is a default that anyone can know. Make one: {how}")
+    return value
+
+
+def check_fernet_key(name: str, value: str) -> str:
+    """As `check_secret`, and one that can encrypt: else the first member would find out."""
+    check_secret(name, value, MAKE_A_FERNET_KEY)
+    try:
+        Fernet(value)
+    except ValueError:
+        raise ImproperlyConfigured(
+            f"{name} is not a Fernet key. Make one: {MAKE_A_FERNET_KEY}"
+        ) from None
     return value
 
 

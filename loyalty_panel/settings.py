@@ -9,8 +9,8 @@ from django.core.exceptions import ImproperlyConfigured
 from access.loopback import is_loopback
 from loyalty_panel.logs import logging_config
 from loyalty_panel.modes import (
-    MAKE_A_FERNET_KEY,
     Mode,
+    check_fernet_key,
     check_secret,
     check_url,
     read_mode,
@@ -46,7 +46,7 @@ if not ENCRYPTION_KEYS and not PRODUCTION:
     ENCRYPTION_KEYS = [throwaway_fernet_key("ENCRYPTION_KEYS")]
 if PRODUCTION:
     for key in ENCRYPTION_KEYS or [""]:
-        check_secret("ENCRYPTION_KEYS", key, MAKE_A_FERNET_KEY)
+        check_fernet_key("ENCRYPTION_KEYS", key)
 
 
 # Where we are

@@ -7,6 +7,7 @@ from django.views.generic import RedirectView
 from access.views import launch
 from loyalty_panel.health import healthz, readyz
 
+handler500 = "associates.answers.unexpected"
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("healthz", healthz, name="healthz"),

@@ -1,9 +1,10 @@
 from django.contrib import admin
 
+from access.look_only import LookOnly
 from members.models import Consent, Member
 
 
-class ConsentInline(admin.TabularInline):
+class ConsentInline(LookOnly, admin.TabularInline):
     model = Consent
     extra = 0
     fields = readonly_fields = (
@@ -14,23 +15,6 @@ class ConsentInline(admin.TabularInline):
         "store",
         "associate",
     )
-    can_delete = False
-
-    def has_add_permission(self, request, obj):
-        return False
-
-
-class LookOnly:
-    """Rows that the app writes: the admin shows them and changes nothing."""
-
-    def has_add_permission(self, request):
-        return False
-
-    def has_change_permission(self, request, obj=None):
-        return False
-
-    def has_delete_permission(self, request, obj=None):
-        return False
 
 
 @admin.register(Member)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import TypedDict
 from uuid import UUID
 
 from django.utils import timezone
@@ -73,8 +74,14 @@ def read_member(engine: Yotpo, member: Member) -> FoundMember:
     return found(engine.customer(email=member.email))
 
 
-def identifier(identity: Identity) -> dict[str, str]:
-    """The identity as the engine's calls name it."""
+class Identifier(TypedDict, total=False):
+    """The identity as the engine's calls name it: one of the two."""
+
+    email: str
+    phone: str
+
+
+def identifier(identity: Identity) -> Identifier:
     if isinstance(identity, Email):
         return {"email": identity.address}
     return {"phone": identity.number}

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from connectors.yotpo.client import Yotpo
 from connectors.yotpo.payloads import Option
+from members.lookup import Identifier
 from stores.models import Installation
 
 SHARED_FOR_SECONDS = 60
@@ -100,7 +101,7 @@ class Catalogue:
         self._shared: dict[str, tuple[float, list[Offer]]] = {}
 
     def read(
-        self, engine: Yotpo, installation: Installation, identifier: dict[str, str]
+        self, engine: Yotpo, installation: Installation, identifier: Identifier
     ) -> list[Offer]:
         """The offers of the member whom `identifier` names (`email=` or `phone=`).
 

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -244,7 +245,7 @@ def write_success(redemption: PendingRedemption, made: Redemption) -> None:
 def write_late(redemption: PendingRedemption, made: Redemption) -> None:
     """The answer came after we had stopped waiting: it always wins."""
     log.warning("redemption.late_reply", redemption=str(redemption.id), state=redemption.state)
-    found = {"engine_id": made.id, "code": made.code}
+    found: dict[str, Any] = {"engine_id": made.id, "code": made.code}
     if redemption.state == State.UNCERTAIN and not redemption.reverse_when_found:
         redemption.move(State.ISSUED, only_from=[State.UNCERTAIN], **found)
         return

@@ -1,10 +1,11 @@
 from django.contrib import admin
 
+from access.look_only import LookOnly
 from redemptions.models import PendingRedemption
 
 
 @admin.register(PendingRedemption)
-class PendingRedemptionAdmin(admin.ModelAdmin):
+class PendingRedemptionAdmin(LookOnly, admin.ModelAdmin):
     """A ledger: for looking. What is done with it, the panel and the worker do."""
 
     list_display = (
@@ -22,12 +23,3 @@ class PendingRedemptionAdmin(admin.ModelAdmin):
     search_help_text = "A code, the engine's redemption id, or a member's id."
     date_hierarchy = "requested_at"
     list_select_related = ("store", "associate")
-
-    def has_add_permission(self, request):
-        return False
-
-    def has_change_permission(self, request, obj=None):
-        return False
-
-    def has_delete_permission(self, request, obj=None):
-        return False

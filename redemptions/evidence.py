@@ -80,7 +80,8 @@ def given_back(redemption: PendingRedemption, customer: Customer) -> bool | None
     shown = any(row.status == redemption.code and row.points < 0 for row in customer.history)
     if any(is_reversal_row(row, redemption) for row in new):
         return True
-    if not shown and any(is_marked_given_back(row, redemption, customer) for row in customer.history):
+    marked = any(is_marked_given_back(row, redemption, customer) for row in customer.history)
+    if marked and not shown:
         return True
     if unexplained == redemption.points:
         return True

@@ -147,7 +147,7 @@ class PendingRedemption(models.Model):
     def __str__(self) -> str:
         return f"{self.offer_name} ({self.get_state_display()})"
 
-    def move(self, to: State, reason: Reason = Reason.NONE, **changes: Any) -> bool:
+    def move(self, to: State, reason: str = Reason.NONE, **changes: Any) -> bool:
         """Go to `to` if the row still stands where `to` can be reached from; else change nothing.
 
         One conditional update, so that of two who try exactly one wins. The row is read again

@@ -88,7 +88,7 @@ def record_attempt(redemption: PendingRedemption, before: Customer, engine_id: i
 
 
 def known_before(redemption: PendingRedemption, before: Customer) -> dict[str, Any]:
-    """How things stood before the first attempt: what a lost answer or a refusal is read against."""
+    """How things stood before the first attempt: later readings are compared with it."""
     if redemption.balance_before_reversal is not None:
         return {}
     return {

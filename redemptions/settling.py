@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import structlog
 from django.db import IntegrityError, transaction
@@ -120,7 +121,7 @@ def decide(redemption: PendingRedemption, reading: Reading, late_enough: bool) -
 
 def take(redemption: PendingRedemption, record: CodeRecord) -> None:
     """It is ours. Undo may have been pressed meanwhile: then the points go back at once."""
-    found = {
+    found: dict[str, Any] = {
         "engine_id": record.redemption_id or redemption.engine_id,
         "code": record.code,
         "only_from": [State.UNCERTAIN],

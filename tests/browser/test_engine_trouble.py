@@ -67,7 +67,6 @@ def test_a_code_that_was_made_is_never_said_to_have_changed_nothing(till: Till, 
     expect(till.page.get_by_text("Nothing was changed")).to_have_count(0)
 
 
-@pytest.mark.provokes(503)
 def test_offers_that_cannot_be_read_leave_the_rest_of_the_screen(till: Till, sandbox: Sandbox):
     sandbox.fault("GET /redemption_options", "status", times=None)
     till.look_up_mara()

@@ -72,12 +72,3 @@ def test_a_name_is_written_in_its_own_direction(till: Till, email: str, name: st
 def test_a_member_without_tier_is_said_to_have_none(till: Till):
     till.look_up("zed@example.com", "Zed Marlow")
     expect(till.member).to_contain_text("No tier yet")
-
-
-@pytest.mark.provokes(422)
-def test_nothing_can_be_redeemed_for_someone_who_has_just_left(till: Till, sandbox: Sandbox):
-    till.look_up_mara()
-    sandbox.fault("POST /redemptions", "status", status=422, body={"error": "Not opted in"})
-    till.redeem("$5 off")
-    till.expect_alert("The loyalty system said no: Not opted in. No points were taken.")
-    till.expect_points("640")

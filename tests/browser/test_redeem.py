@@ -223,8 +223,6 @@ def test_closing_the_dialog_while_it_works_loses_nothing(till: Till, sandbox: Sa
 
 @pytest.mark.provokes(422)
 def test_closing_the_dialog_while_it_works_hides_no_refusal(till: Till, sandbox: Sandbox):
-    sandbox.adjust(MARA, -640)
-    sandbox.adjust(MARA, 640)
     till.look_up_mara()
     held: list[Route] = []
     till.page.route("**/redeem", held.append)

@@ -4,7 +4,6 @@ import contextlib
 import os
 import socket
 import ssl
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -18,6 +17,7 @@ from connectors.session import Session
 from tests.connectors import raw_server as tell
 from tests.connectors.certificates import Certified, certify
 from tests.connectors.raw_server import HOST, RawServer
+from tests.connectors.timing import lasting
 
 ME = os.getpid()
 
@@ -58,6 +58,16 @@ def save(session: Session) -> Reply:
 
 def read(session: Session, deadline: float = 10.0) -> Reply:
     return session.call("GET", "/customers", deadline=deadline)
+
+
+def connecting_takes(seconds: float, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow_connect(host: str, port: int) -> socket.socket:
+        sock = connect(host, port)
+        clock.now += seconds
+        return sock
+
+    connect = wire.connect
+    monkeypatch.setattr(wire, "connect", slow_connect)
 
 
 class TestAge:
@@ -126,13 +136,7 @@ class TestTooLate:
         clock: Clock,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        def slow_connect(host: str, port: int) -> socket.socket:
-            sock = wire_connect(host, port)
-            clock.now += 5.1
-            return sock
-
-        wire_connect = wire.connect
-        monkeypatch.setattr(wire, "connect", slow_connect)
+        connecting_takes(5.1, clock, monkeypatch)
         with pytest.raises(Unavailable) as caught:
             spend(session)
         assert caught.value.reason == "too_late"
@@ -148,9 +152,19 @@ class TestDeadline:
         server.tells(tell.never_reads)
         with (
             closing(Session("yotpo", server.url, {}, Limits())) as session,
+            lasting(0.3),
             pytest.raises(ReplyLost),
         ):
             session.call("POST", "/orders", json={"text": "x" * 20_000_000}, deadline=0.3)
+
+    def test_counts_while_connecting(self, full_port: int) -> None:
+        url = f"http://{HOST}:{full_port}"
+        with (
+            closing(Session("yotpo", url, {}, Limits(), connect_seconds=30.0)) as session,
+            lasting(0.3),
+            pytest.raises(Unavailable),
+        ):
+            spend(session, deadline=0.3)
 
     def test_has_passed_before_connecting(self, server: RawServer) -> None:
         with (
@@ -196,16 +210,15 @@ class TestAddresses:
         self, monkeypatch: pytest.MonkeyPatch, full_port: int
     ) -> None:
         self.addresses(monkeypatch, full_port, full_port, full_port)
-        start = time.monotonic()
         with (
             closing(
                 Session("yotpo", "http://engine.test", {}, Limits(), connect_seconds=0.3)
             ) as session,
+            lasting(0.3),
             pytest.raises(Unavailable) as caught,
         ):
             spend(session)
         assert caught.value.reason == "timeout"
-        assert 0.29 <= time.monotonic() - start < 5
 
     def test_there_may_be_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.addresses(monkeypatch)
@@ -259,7 +272,7 @@ class TestSettings:
     def test_senseless_ones_are_told(self, url: str, headers: dict[str, str]) -> None:
         with pytest.raises(Misconfigured) as caught:
             spend(Session("yotpo", url, headers, Limits()))
-        assert "quot" not in repr(caught.value)
+        assert caught.value.__context__ is None
 
 
 @pytest.fixture(scope="module")
@@ -312,15 +325,35 @@ class TestTLS:
         self, server: RawServer, session: Session, story: tell.Story
     ) -> None:
         server.tells(story)
-        start = time.monotonic()
-        with pytest.raises(ReplyLost):
+        with lasting(0.4), pytest.raises(ReplyLost):
             spend(session, deadline=0.4)
-        assert 0.39 <= time.monotonic() - start < 5
 
     def test_keeps_the_deadline_while_sending(self, server: RawServer, session: Session) -> None:
         server.tells(tell.never_reads)
-        with pytest.raises(ReplyLost):
+        with lasting(0.4), pytest.raises(ReplyLost):
             session.call("POST", "/orders", json={"text": "x" * 20_000_000}, deadline=0.4)
+
+    def test_connecting_and_shaking_hands_share_one_time(
+        self, server: RawServer, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        connecting_takes(29.9, clock, monkeypatch)
+        with (
+            RawServer() as silent,
+            closing(
+                Session(
+                    "yotpo",
+                    silent.url.replace("http:", "https:"),
+                    {},
+                    Limits(),
+                    connect_seconds=30.0,
+                    clock=clock,
+                )
+            ) as session,
+            lasting(0.1),
+            pytest.raises(Unavailable),
+        ):
+            silent.tells(tell.hangs_unread)
+            spend(session, deadline=60.0)
 
     def test_reads_certificates_once(self) -> None:
         assert wire.tls_context() is wire.tls_context()

@@ -24,6 +24,7 @@ from connectors.limits import Limits
 from connectors.yotpo.client import Credentials, Yotpo
 from tests.connectors import raw_server as tell
 from tests.connectors.raw_server import HOST, RawServer, Story
+from tests.connectors.timing import lasting
 
 EMAIL = "mara@example.com"
 REDEMPTION = {"id": 10869305, "reward_text": "CODE-1", "approved": True}
@@ -204,17 +205,23 @@ class TestLost:
     @pytest.mark.parametrize("story", LOST_IN_TIME.values(), ids=LOST_IN_TIME)
     def test_a_post_at_its_deadline(self, server: RawServer, hasty: Yotpo, story: Story) -> None:
         server.tells(story)
-        with at_the_deadline(), pytest.raises(ReplyLost):
+        with lasting(0.3), pytest.raises(ReplyLost):
             redeem(hasty)
         assert server.connections == 1
 
     @pytest.mark.parametrize("story", LOST_IN_TIME.values(), ids=LOST_IN_TIME)
     def test_a_get_at_its_deadline(self, server: RawServer, hasty: Yotpo, story: Story) -> None:
         server.tells(story)
-        with at_the_deadline(), pytest.raises(Unavailable) as caught:
+        with lasting(0.3), pytest.raises(Unavailable) as caught:
             look_up(hasty)
         assert caught.value.reason == "timeout"
         assert server.connections == 1
+
+    def test_a_body_without_end_is_not_read_to_the_deadline(
+        self, server: RawServer, yotpo: Yotpo
+    ) -> None:
+        server.tells(tell.never_ends)
+        assert reason_of(look_up, yotpo) == "unreadable"
 
     @pytest.mark.parametrize(
         "body",
@@ -335,7 +342,7 @@ class TestAgain:
 
     def test_the_tries_share_one_deadline(self, server: RawServer, hasty: Yotpo) -> None:
         server.tells(tell.answers(b"", 503), tell.hangs)
-        with at_the_deadline(), pytest.raises(Unavailable):
+        with lasting(0.3), pytest.raises(Unavailable):
             look_up(hasty)
         assert len(server.requests) == 2
 
@@ -395,11 +402,3 @@ def reason_of(ask: Ask, yotpo: Yotpo) -> str:
     with pytest.raises(Unavailable) as caught:
         ask(yotpo)
     return caught.value.reason
-
-
-@contextlib.contextmanager
-def at_the_deadline() -> Iterator[None]:
-    """Not before 0.3 s, and long before a read time-out that starts anew with each byte."""
-    start = time.monotonic()
-    yield
-    assert 0.29 <= time.monotonic() - start < 5

@@ -36,6 +36,8 @@ STORIES = {
     "429": tell.answers(ECHO, 429),
     "302": tell.answers(b"", 302, location=f"/{EMAIL}"),
     "500": tell.answers(ECHO, 500),
+    "list": tell.answers([ECHO]),
+    "html": tell.says_html(),
     "cut": tell.cuts_body,
     "no-gzip": tell.answers(ECHO, 422, content_encoding="gzip"),
     "nonsense": tell.speaks_nonsense,

@@ -51,7 +51,7 @@ ANSWERS = {
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_work_is_done_or_not(sandbox: Sandbox, speak: Speak, kind: str) -> None:
-    sandbox.fault(REDEEM, kind, seconds=0.01)
+    sandbox.fault(REDEEM, kind, seconds=0.001)
 
     try:
         speak("POST", "/redemptions", REDEMPTION)

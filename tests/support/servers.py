@@ -108,11 +108,11 @@ class Panel:
         self.url = ""
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self, *, workers: int = 1, threads: int = 16) -> None:
+    def start(self, *, workers: int = 1, threads: int = 16, port: int = 0) -> None:
         # gunicorn picks the port itself (0) and tells it in its log: no gap for another process.
         words = ["-m", "gunicorn", "loyalty_panel.wsgi", "--worker-class", "gthread"]
         words += ["--workers", str(workers), "--threads", str(threads), "--no-control-socket"]
-        words += ["--bind", "127.0.0.1:0", "--graceful-timeout", "3"]
+        words += ["--bind", f"127.0.0.1:{port}", "--graceful-timeout", "3"]
         already = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(

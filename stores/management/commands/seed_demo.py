@@ -57,4 +57,4 @@ def seed_associates(installation: Installation) -> None:
 def seed_manager() -> None:
     users = get_user_model().objects
     if not users.filter(username=MANAGER).exists():
-        users.create_superuser(MANAGER, password=PASSWORD)  # type: ignore[attr-defined]
+        users.create_superuser(MANAGER, password=PASSWORD)

@@ -1,0 +1,200 @@
+"""The bearer, the server and the page around the job: nobody should notice them."""
+
+import signal
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from sandbox.control import Sandbox
+from tests.browser.till import Till
+from tests.support.servers import Database, Panel
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.browser
+
+MARA = "mara@example.com"
+LONG_AGO = "2020-01-01 00:00:00"
+
+
+def expire_bearers(database: Database) -> None:
+    """The page still takes its own for good."""
+    database.execute("UPDATE access_bearer SET expires_at = ?", LONG_AGO)
+
+
+@pytest.mark.provokes(401)
+def test_an_expired_bearer_is_not_noticed_at_a_look_up(till: Till, database: Database):
+    expire_bearers(database)
+    till.look_up_mara()
+    till.expect_no_alert()
+
+
+@pytest.mark.provokes(401)
+def test_an_expired_bearer_is_not_noticed_at_a_redemption(
+    till: Till, database: Database, sandbox: Sandbox
+):
+    till.look_up_mara()
+    till.choose("Points for dollars")
+    till.points_field.fill("125")
+    expire_bearers(database)
+    till.redeem_button.click()
+    till.shown_code()
+    till.expect_points("515")
+    till.expect_no_alert()
+    assert [made["points"] for made in sandbox.redemptions()] == [125]
+
+
+@pytest.mark.provokes(401)
+def test_a_bearer_may_expire_at_every_step(till: Till, database: Database, sandbox: Sandbox):
+    expire_bearers(database)
+    till.look_up_mara()
+    expire_bearers(database)
+    till.choose("$5 off")
+    expire_bearers(database)
+    till.redeem_button.click()
+    till.shown_code()
+    till.expect_points("140")
+    expire_bearers(database)
+    till.undo()
+    expect(till.coupon).to_contain_text("are back")
+    till.expect_points("640")
+    expire_bearers(database)
+    till.start_enrolment()
+    assert sandbox.call_counts()["POST /redemptions"] == 1
+
+
+@pytest.mark.provokes(401)
+def test_a_bearer_may_expire_while_a_lost_reply_is_checked(
+    till: Till, database: Database, sandbox: Sandbox
+):
+    sandbox.fault("POST /redemptions", "drop_after")
+    till.look_up_mara()
+    till.redeem("$5 off")
+    till.expect_waiting()
+    expire_bearers(database)
+    till.shown_code()
+    till.expect_points("140")
+    till.expect_no_alert()
+
+
+@pytest.fixture
+def restartable(panel: Panel) -> Iterator[Panel]:
+    """Serving again at the end, whatever the test left."""
+    port = int(panel.url.rpartition(":")[2])
+    yield panel
+    panel.stop()
+    panel.start(port=port)
+
+
+@pytest.mark.provokes("no connection")
+def test_a_restart_of_the_server_takes_nothing_from_the_page(
+    till: Till, restartable: Panel, sandbox: Sandbox
+):
+    port = int(restartable.url.rpartition(":")[2])
+    till.look_up_mara()
+    till.choose("$5 off")
+    restartable.signal(signal.SIGKILL)
+    till.redeem_button.click()
+    expect(till.dialog).to_contain_text("No answer. Try again: it is not done twice.")
+
+    restartable.stop()
+    restartable.start(port=port)
+    till.redeem_button.click()
+    till.shown_code()
+    till.expect_points("140")
+    assert len(sandbox.redemptions()) == 1
+
+
+@pytest.mark.provokes("no connection")
+def test_a_server_that_dies_while_it_redeems_redeems_once(
+    till: Till, restartable: Panel, sandbox: Sandbox, database: Database
+):
+    port = int(restartable.url.rpartition(":")[2])
+    till.look_up_mara()
+    sandbox.fault("POST /redemptions", "late", seconds=1.5)
+    till.redeem("$5 off")
+    until(lambda: sandbox.redemptions(), "made at the engine")
+    restartable.signal(signal.SIGKILL)
+    expect(till.dialog).to_contain_text("No answer. Try again: it is not done twice.")
+    restartable.stop()
+    restartable.start(port=port)
+
+    till.redeem_button.click()
+    till.expect_waiting()
+    expect(till.code).to_be_visible(timeout=30_000)
+    till.expect_points("140")
+    assert len(sandbox.redemptions()) == 1
+    assert len(database.states()) == 1
+
+
+@pytest.mark.provokes("no connection")
+def test_without_a_network_the_page_says_so_and_goes_on_after(till: Till, context: BrowserContext):
+    context.set_offline(True)
+    till.ask(MARA)
+    till.expect_alert("No answer. Check the network, then try again: nothing is done twice.")
+    context.set_offline(False)
+    till.look_up_mara()
+    till.expect_no_alert()
+
+
+def test_nothing_is_left_in_the_browser_after_a_job(till: Till, context: BrowserContext):
+    address = till.page.url
+    entries = till.page.evaluate("history.length")
+    till.look_up_mara()
+    till.redeemed("$5 off")
+    till.undo()
+    expect(till.coupon).to_contain_text("are back")
+    till.start_enrolment()
+
+    kept = till.page.evaluate(
+        """async () => ({
+            local: {...localStorage},
+            session: {...sessionStorage},
+            databases: await indexedDB.databases(),
+            caches: await caches.keys(),
+            history: history.state,
+        })"""
+    )
+    nothing = {"local": {}, "session": {}, "databases": [], "caches": [], "history": None}
+    assert kept == nothing
+    assert context.cookies() == []
+    assert till.page.url == address
+    assert till.page.evaluate("history.length") == entries
+
+
+def test_no_request_carries_a_person_in_its_address(till: Till):
+    addresses: list[str] = []
+    till.page.on("request", lambda request: addresses.append(request.url))
+    till.look_up_mara()
+    till.redeemed("$5 off")
+    till.undo()
+    expect(till.coupon).to_contain_text("are back")
+    till.look_up("(415) 555-0123", "Mara Quill")
+    assert addresses
+    assert not [url for url in addresses if "mara" in url.lower() or "5550123" in url]
+
+
+def test_the_page_takes_no_focus_unasked(till: Till):
+    assert till.focused() == "body"
+    till.query.fill(MARA)
+    till.query.press("Enter")
+    till.expect_points("640")
+    expect(till.query).to_be_focused()
+
+
+def test_a_code_that_arrives_takes_no_focus(till: Till, sandbox: Sandbox):
+    sandbox.fault("POST /redemptions", "drop_after")
+    till.look_up_mara()
+    till.redeem("$5 off")
+    till.expect_waiting()
+    till.query.focus()
+    till.shown_code()
+    till.expect_points("140")
+    expect(till.query).to_be_focused()
+
+
+def test_nothing_comes_from_elsewhere(page: Page, panel: Panel):
+    hosts: set[str] = set()
+    page.on("request", lambda request: hosts.add(request.url.partition("/panel/")[0]))
+    Till(page, panel.address).open().look_up_mara()
+    assert {host.partition("/static/")[0] for host in hosts} == {panel.url}
