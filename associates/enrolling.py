@@ -100,6 +100,8 @@ def wait(request: PanelRequest) -> HttpResponse:
     sure = request.POST.get("sure") == "1"
     try:
         found = look_up(request, Email(new.email))
+        if not found.member.live:
+            return render_wait(request, new, tries=tries, sure=sure)
     except NotFound:
         if not sure and tries >= PATIENCE:
             return render_form(request, Form(as_typed(new), {}), notice="not_there")

@@ -7,7 +7,8 @@ from associates.tokens import Ask, sign_ask
 from connectors.errors import OutsideError
 from members.engine import beside, engine
 from members.identity import Email, Identity, Phone
-from members.lookup import FoundMember, find_member, identifier
+from members.last_known import find_or_recall
+from members.lookup import FoundMember, identifier
 from members.models import Member
 from offers.catalogue import Kind, Offer, catalogue, rank
 from offers.money import show_money
@@ -53,7 +54,7 @@ def look_up(request: PanelRequest, identity: Identity) -> MemberScreen:
     """
     client = engine()
     reading = beside(lambda: catalogue.read(client, request.installation, identifier(identity)))
-    member = find_member(client, identity)
+    member = find_or_recall(client, identity)
     try:
         offers, failed = reading.result(), False
     except OutsideError:

@@ -109,6 +109,8 @@ def judge(call: Call, outcome: Answer | NoAnswer, secrets: Iterable[str] = ()) -
         raise without_answer(call, outcome.reason, outcome.status, sent=outcome.sent)
     if not 200 <= outcome.status < 300:
         raise without_a_yes(call, outcome, secrets)
+    if is_html(outcome.body):
+        raise without_answer(call, "unreadable", outcome.status)
     data = parse_json(outcome.body)
     is_page = (outcome.body or b"").lstrip().startswith(b"<")
     return Reply(outcome.status, data, outcome.engine_time, outcome.received_at, call, is_page)
@@ -138,16 +140,20 @@ def without_a_yes(call: Call, answer: Answer, secrets: Iterable[str] = ()) -> Ou
 
 
 def _said(answer: Answer) -> object:
-    """The JSON value or the plain text in a refusal's body. HTML is a proxy's, not theirs."""
+    """The JSON value or the plain text in a refusal's body."""
     data = parse_json(answer.body)
-    if data is not UNREADABLE or answer.body is None:
+    if data is not UNREADABLE or answer.body is None or is_html(answer.body):
         return data
     try:
         text = answer.body.decode("utf-8-sig").strip()
     except UnicodeDecodeError:
         return UNREADABLE
-    is_clear = text or answer.status in CLEAR_WITHOUT_BODY
-    return text if is_clear and not text.startswith("<") else UNREADABLE
+    return text if text or answer.status in CLEAR_WITHOUT_BODY else UNREADABLE
+
+
+def is_html(body: bytes | None) -> bool:
+    """A page is the word of something between: none of our systems answers with one."""
+    return (body or b"").lstrip().startswith(b"<")
 
 
 def parse_json(body: bytes | None) -> object:

@@ -79,11 +79,11 @@ def check_fernet_key(name: str, value: str) -> str:
 
 def check_url(name: str, url: str, mode: Mode) -> str:
     """Refuse plain http beyond this machine, and any outside address in the demo."""
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    scheme, host = scheme_and_host(url)
+    if scheme not in {"http", "https"} or not host:
         raise ImproperlyConfigured(f"{name} must be a whole http(s) address, such as https://host")
-    loopback = is_loopback(parts.hostname)
-    if parts.scheme == "http" and not loopback:
+    loopback = is_loopback(host)
+    if scheme == "http" and not loopback:
         raise ImproperlyConfigured(f"{name} must start with https:// (plain http is for loopback).")
     if mode is not Mode.PRODUCTION and not loopback:
         raise ImproperlyConfigured(
@@ -91,3 +91,12 @@ def check_url(name: str, url: str, mode: Mode) -> str:
             "loopback (127.0.0.1). Unset LOYALTY_MODE to run for real."
         )
     return url.rstrip("/")
+
+
+def scheme_and_host(url: str) -> tuple[str, str]:
+    """Both empty for what is no address at all."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "", ""
+    return parts.scheme, parts.hostname or ""

@@ -95,6 +95,8 @@ YOTPO_RATE_PER_SECOND = env.float("YOTPO_RATE_PER_SECOND", default=10.0)
 ENGINE_DEADLINE_SECONDS = env.float("ENGINE_DEADLINE_SECONDS", default=10.0)
 # How long a redemption may stay unseen in the engine's history before we say it was not made.
 ENGINE_SETTLE_SECONDS = env.float("ENGINE_SETTLE_SECONDS", default=120.0)
+# Last known figures of members are written in batches, at most this often; the tests write them.
+LAST_KNOWN_SECONDS = None if LOYALTY_MODE is Mode.TEST else 5.0
 # Built once per process by the rooms that call the engine.
 ENGINE_FACTORY = "loyalty_panel.routes.make_engine"
 

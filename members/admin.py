@@ -1,7 +1,7 @@
 from django.contrib import admin
 
 from access.look_only import LookOnly
-from members.models import Consent, Member
+from members.models import Consent, LastKnown, Member
 
 
 class ConsentInline(LookOnly, admin.TabularInline):
@@ -33,6 +33,19 @@ class MemberAdmin(LookOnly, admin.ModelAdmin):
         queryset = super().get_queryset(request)
         opened = request.resolver_match and request.resolver_match.url_name.endswith("_change")
         return queryset if opened else queryset.defer("email")
+
+
+@admin.register(LastKnown)
+class LastKnownAdmin(LookOnly, admin.ModelAdmin):
+    """How fresh the figures are; the figures themselves are the engine's to show."""
+
+    list_display = ("member_id", "as_of")
+    list_filter = ("as_of",)
+    search_fields = ("member__id",)
+    fields = ("member", "as_of")
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).defer("figures").select_related("member")
 
 
 @admin.register(Consent)

@@ -43,6 +43,8 @@ class FoundMember:
     expiring: Expiring | None
     opted_in: bool | None
     as_of: datetime
+    live: bool = True
+    """False: the engine is out of reach, and these are its last known figures."""
 
     @property
     def name(self) -> str:
@@ -54,7 +56,9 @@ class FoundMember:
 
     @property
     def why_not(self) -> str:
-        """Why nothing can be redeemed for this person: `no_email`, `opted_out`, or nothing."""
+        """Why nothing can be redeemed: `engine_down`, `no_email`, `opted_out`, or nothing."""
+        if not self.live:
+            return "engine_down"
         if self.id is None:
             return "no_email"
         return "opted_out" if self.opted_in is False else ""

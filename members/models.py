@@ -40,6 +40,21 @@ class Member(models.Model):
         return f"Member {str(self.id)[:8]}"
 
 
+class LastKnown(models.Model):
+    """What the engine said last of a member: shown, with its age, while it is out of reach."""
+
+    member = models.OneToOneField(Member, models.CASCADE, primary_key=True)
+    figures = EncryptedTextField()
+    phone_index = models.CharField(max_length=64, blank=True, db_index=True, editable=False)
+    as_of = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "last known figures"
+
+    def __str__(self) -> str:
+        return f"Last known figures of {self.member_id}"
+
+
 class Consent(models.Model):
     """What a member agreed to or refused, when and in which words. Never changed, only added to."""
 

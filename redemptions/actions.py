@@ -49,6 +49,7 @@ OUTCOMES: tuple[tuple[type[OutsideError], State, Reason], ...] = (
     (ReplyLost, State.UNCERTAIN, Reason.REPLY_LOST),
 )
 NO_POINTS_FOR = {
+    "engine_down": "The loyalty system can't be reached, so nothing can be redeemed now.",
     "no_email": "The loyalty programme has no email for this person, so nothing can be redeemed.",
     "opted_out": "This person has left the loyalty programme, so nothing can be redeemed.",
 }
@@ -229,37 +230,28 @@ def write_failure(redemption: PendingRedemption, error: OutsideError) -> None:
 
 def write_success(redemption: PendingRedemption, made: Redemption) -> None:
     try:
-        with transaction.atomic():
-            issued = redemption.move(
-                State.ISSUED, only_from=[State.REQUESTED], engine_id=made.id, code=made.code
-            )
+        if not redemption.issue(only_from=[State.REQUESTED], engine_id=made.id, code=made.code):
+            write_late(redemption, made)
     except IntegrityError:
         # The engine gave a code that another open redemption holds: nobody may have it twice.
         log.exception("redemption.code_held_twice", redemption=str(redemption.id))
         redemption.move(State.UNCERTAIN, Reason.REPLY_LOST, only_from=[State.REQUESTED])
-        return
-    if not issued:
-        write_late(redemption, made)
 
 
 def write_late(redemption: PendingRedemption, made: Redemption) -> None:
     """The answer came after we had stopped waiting: it always wins."""
     log.warning("redemption.late_reply", redemption=str(redemption.id), state=redemption.state)
     found: dict[str, Any] = {"engine_id": made.id, "code": made.code}
-    if redemption.state == State.UNCERTAIN and not redemption.reverse_when_found:
-        redemption.move(State.ISSUED, only_from=[State.UNCERTAIN], **found)
+    if redemption.issue(only_from=[State.UNCERTAIN], **found):
         return
     if redemption.state == State.ISSUED and redemption.code != made.code:
         # Settling took another one for ours; only the engine's own answer is proof.
         PendingRedemption.objects.filter(pk=redemption.pk, state=State.ISSUED).update(**found)
         redemption.refresh_from_db()
         return
-    # Nobody waits for it any more, or undo was pressed: the points go back.
+    # Nobody waits for it any more: the points go back.
     redemption.move(
-        State.REVERSING,
-        Reason.LATE_REPLY,
-        only_from=[State.UNCERTAIN, State.NOT_MADE, State.DISPUTED],
-        **found,
+        State.REVERSING, Reason.LATE_REPLY, only_from=[State.NOT_MADE, State.DISPUTED], **found
     )
 
 
@@ -289,8 +281,7 @@ def remember_to_reverse(redemption: PendingRedemption) -> None:
 
 def promise_to_reverse(redemption: PendingRedemption) -> None:
     with transaction.atomic(durable=True):
-        to = State.CANCELLED if redemption.delayed else State.REVERSING
-        redemption.move(to, Reason.UNDONE, only_from=[State.ISSUED])
+        redemption.end(Reason.UNDONE)
     log.info("redemption.undo", redemption=str(redemption.id), state=redemption.state)
 
 

@@ -4,7 +4,7 @@ import uuid
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from django.db import models
+from django.db import models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Now
 
@@ -161,6 +161,23 @@ class PendingRedemption(models.Model):
         )
         self.refresh_from_db()
         return bool(moved)
+
+    def issue(self, reason: str = Reason.NONE, **found: Any) -> bool:
+        """The code is known: hand it out, or give it back at once where undo was pressed meanwhile.
+
+        `reverse_when_found` is read after the row was moved, when nobody can set it any more.
+        Raises IntegrityError when another open redemption holds the code; nothing has moved then.
+        """
+        with transaction.atomic():
+            issued = self.move(State.ISSUED, reason, **found)
+            if issued and self.reverse_when_found:
+                self.end(Reason.UNDONE)
+        return issued
+
+    def end(self, reason: str) -> bool:
+        """Promise to give an issued one back; a delayed one just ends, for it took no points."""
+        to = State.CANCELLED if self.delayed else State.REVERSING
+        return self.move(to, reason, only_from=[State.ISSUED])
 
     def claim(self, span: timedelta) -> bool:
         """Nobody else sees to this row for `span`; False when somebody else is at it already."""

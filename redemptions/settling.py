@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 import structlog
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.db.models import Q
 from django.db.models.functions import Now
 
@@ -20,6 +19,9 @@ from redemptions.states import Reason, State
 from redemptions.timing import CHECK_EVERY, GIVE_UP_AFTER, answer_must_be_in, settle_time
 
 log = structlog.get_logger(__name__)
+
+# So many of each kind in one pass: a long backlog is not held in memory.
+A_PASS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +45,11 @@ def see_to(engine: Yotpo, redemption: PendingRedemption) -> PendingRedemption:
 
 def see_to_all(engine: Yotpo) -> int:
     """Everything that is due now. Returns how many rows were looked at."""
+    rows = PendingRedemption.objects.select_related("member").order_by("next_check_at")
     due = [
-        *PendingRedemption.objects.orphaned(answer_must_be_in()).select_related("member"),
-        *PendingRedemption.objects.to_settle().select_related("member"),
-        *PendingRedemption.objects.to_reverse().select_related("member"),
+        *rows.orphaned(answer_must_be_in())[:A_PASS],
+        *rows.to_settle()[:A_PASS],
+        *rows.to_reverse()[:A_PASS],
     ]
     for redemption in due:
         engine.limits.wait_for_background()
@@ -121,17 +124,13 @@ def decide(redemption: PendingRedemption, reading: Reading, late_enough: bool) -
 
 def take(redemption: PendingRedemption, record: CodeRecord) -> None:
     """It is ours. Undo may have been pressed meanwhile: then the points go back at once."""
-    found: dict[str, Any] = {
-        "engine_id": record.redemption_id or redemption.engine_id,
-        "code": record.code,
-        "only_from": [State.UNCERTAIN],
-    }
     try:
-        with transaction.atomic():
-            if redemption.reverse_when_found:
-                redemption.move(State.REVERSING, Reason.UNDONE, **found)
-            else:
-                redemption.move(State.ISSUED, redemption.reason, **found)
+        redemption.issue(
+            redemption.reason,
+            only_from=[State.UNCERTAIN],
+            engine_id=record.redemption_id or redemption.engine_id,
+            code=record.code,
+        )
     except IntegrityError:
         redemption.refresh_from_db()
         log.exception("redemption.code_held_twice", redemption=str(redemption.id))

@@ -20,7 +20,7 @@ from with_postgres import temporary_postgres
 
 ROOT = Path(__file__).resolve().parent.parent
 OUTPUT = ROOT / "var" / "test-output"
-LONGEST_LEG_SECONDS = 540
+LONGEST_LEG_SECONDS = 900
 ENDED_WITHIN_SECONDS = 30
 
 

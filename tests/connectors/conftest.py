@@ -33,8 +33,8 @@ def yotpo(server: RawServer) -> Iterator[Yotpo]:
 
 @pytest.fixture
 def hasty(server: RawServer) -> Iterator[Yotpo]:
-    """The same with a deadline of 0.3 s, for what never answers."""
-    client = Yotpo(Credentials(server.url, GUID, API_KEY), read_seconds=0.3, write_seconds=0.3)
+    """The same with a deadline of 0.5 s, for what never answers."""
+    client = Yotpo(Credentials(server.url, GUID, API_KEY), read_seconds=0.5, write_seconds=0.5)
     yield client
     client.close()
 

@@ -263,7 +263,7 @@ def speaks_nonsense_unread(conversation: Conversation) -> None:
 
 
 def never_reads(conversation: Conversation) -> None:
-    conversation.server.stopped.wait(10)
+    conversation.server.stopped.wait(60)
 
 
 def answers_and_closes(conversation: Conversation) -> None:

@@ -205,14 +205,14 @@ class TestLost:
     @pytest.mark.parametrize("story", LOST_IN_TIME.values(), ids=LOST_IN_TIME)
     def test_a_post_at_its_deadline(self, server: RawServer, hasty: Yotpo, story: Story) -> None:
         server.tells(story)
-        with lasting(0.3), pytest.raises(ReplyLost):
+        with lasting(0.5), pytest.raises(ReplyLost):
             redeem(hasty)
         assert server.connections == 1
 
     @pytest.mark.parametrize("story", LOST_IN_TIME.values(), ids=LOST_IN_TIME)
     def test_a_get_at_its_deadline(self, server: RawServer, hasty: Yotpo, story: Story) -> None:
         server.tells(story)
-        with lasting(0.3), pytest.raises(Unavailable) as caught:
+        with lasting(0.5), pytest.raises(Unavailable) as caught:
             look_up(hasty)
         assert caught.value.reason == "timeout"
         assert server.connections == 1
@@ -342,7 +342,7 @@ class TestAgain:
 
     def test_the_tries_share_one_deadline(self, server: RawServer, hasty: Yotpo) -> None:
         server.tells(tell.answers(b"", 503), tell.hangs)
-        with lasting(0.3), pytest.raises(Unavailable):
+        with lasting(0.5), pytest.raises(Unavailable):
             look_up(hasty)
         assert len(server.requests) == 2
 

@@ -77,7 +77,7 @@ def test_of_what_the_engine_does(
     server.tells(story)
     with pytest.raises(OutsideError) as caught:
         CALLS[name](yotpo)
-    nothing_shows(caught.value, caplog)
+    tells_nothing(caught.value, caplog)
 
 
 @pytest.mark.parametrize("name", ["by-email", "redeem"])
@@ -98,7 +98,7 @@ def test_of_what_is_not_sent(
     with pytest.raises(Unavailable) as caught:
         CALLS[name](yotpo)
     yotpo.close()
-    nothing_shows(caught.value, caplog)
+    tells_nothing(caught.value, caplog)
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
@@ -111,7 +111,7 @@ def test_of_silence(
     with pytest.raises(OutsideError) as caught:
         call(yotpo)
     yotpo.close()
-    nothing_shows(caught.value, caplog)
+    tells_nothing(caught.value, caplog)
 
 
 def test_of_what_works(server: RawServer, yotpo: Yotpo, caplog: pytest.LogCaptureFixture) -> None:
@@ -121,24 +121,24 @@ def test_of_what_works(server: RawServer, yotpo: Yotpo, caplog: pytest.LogCaptur
         tell.answers({"id": 1, "code": CODE, "email": EMAIL}),
     )
     results = [CALLS[name](yotpo) for name in ("by-email", "redeem", "code")]
-    shown(repr(results))
-    shown(repr(Credentials("http://engine.test", GUID, API_KEY)))
-    shown(caplog.text)
+    hides_everyone(repr(results))
+    hides_everyone(repr(Credentials("http://engine.test", GUID, API_KEY)))
+    hides_everyone(caplog.text)
     assert "yotpo GET /customers" in caplog.text
 
 
-def nothing_shows(error: OutsideError, caplog: pytest.LogCaptureFixture) -> None:
+def tells_nothing(error: OutsideError, caplog: pytest.LogCaptureFixture) -> None:
     assert error.__cause__ is None
     assert error.__context__ is None
-    shown(str(error))
-    shown(repr(error))
-    shown(str(vars(error)))
+    hides_everyone(str(error))
+    hides_everyone(repr(error))
+    hides_everyone(str(vars(error)))
     logging.getLogger("connectors").error("Failed", exc_info=error)
-    shown("".join(traceback.TracebackException.from_exception(error).format()))
-    shown(caplog.text)
+    hides_everyone("".join(traceback.TracebackException.from_exception(error).format()))
+    hides_everyone(caplog.text)
 
 
-def shown(text: str) -> None:
+def hides_everyone(text: str) -> None:
     """None of it is in there."""
     assert [secret for secret in SECRETS if secret in text] == []
 
@@ -146,7 +146,7 @@ def shown(text: str) -> None:
 def test_of_libraries_that_log_urls(caplog: pytest.LogCaptureFixture) -> None:
     for name in LIBRARY_LOGGERS:
         logging.getLogger(name).warning("GET /customers?customer_email=%s", EMAIL)
-    shown(caplog.text)
+    hides_everyone(caplog.text)
 
 
 def test_every_logger_of_urllib3_is_known() -> None:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from redemptions.actions import redeem, undo
+from connectors.yotpo.payloads import Redemption
+from redemptions.actions import redeem, undo, write_success
 from redemptions.errors import CannotUndo
 from redemptions.models import PendingRedemption
 from redemptions.settling import see_to
@@ -168,3 +169,63 @@ def test_a_delayed_code_ends_without_a_call(engine, sandbox, row):
 
     assert redemption.state == State.CANCELLED
     assert sandbox.calls() == []
+
+
+def press_undo(redemption: PendingRedemption) -> None:
+    """As another tab does, while this process waits for the engine."""
+    PendingRedemption.objects.filter(pk=redemption.pk).update(reverse_when_found=True)
+
+
+def test_undo_pressed_while_the_engine_answers_is_carried_out(
+    engine, sandbox, act, mara, due, monkeypatch
+):
+    create = engine.create_redemption
+
+    def answer(**asked):
+        press_undo(PendingRedemption.objects.get())
+        return create(**asked)
+
+    monkeypatch.setattr(engine, "create_redemption", answer)
+    redemption = redeem(engine=engine, act=act, member=mara, offer_id=FIVE_OFF)
+    assert redemption.state == State.REVERSING
+
+    see_to(engine, due(redemption))
+    assert (redemption.state, sandbox.balance(MARA)) == (State.REVERSED, 640)
+
+
+def test_undo_pressed_while_the_history_is_read_is_carried_out(
+    engine, sandbox, act, mara, monkeypatch
+):
+    sandbox.fault("POST /redemptions", "drop_after")
+    redemption = redeem(engine=engine, act=act, member=mara, offer_id=FIVE_OFF)
+    read = engine.redemption_code
+
+    def answer(code):
+        press_undo(redemption)
+        return read(code)
+
+    monkeypatch.setattr(engine, "redemption_code", answer)
+    see_to(engine, redemption)
+
+    assert (redemption.state, sandbox.balance(MARA)) == (State.REVERSED, 640)
+
+
+LATE = {
+    "uncertain": (State.UNCERTAIN, {}, State.ISSUED),
+    "uncertain and undone": (State.UNCERTAIN, {"reverse_when_found": True}, State.REVERSING),
+    "called not made": (State.NOT_MADE, {}, State.REVERSING),
+    "disputed": (State.DISPUTED, {}, State.REVERSING),
+    "taken for another's": (State.ISSUED, {"code": "LP-OTHER"}, State.ISSUED),
+    "found before": (State.ISSUED, {"code": "LP-LATE"}, State.ISSUED),
+}
+
+
+@pytest.mark.parametrize(("state", "facts", "end"), LATE.values(), ids=LATE)
+def test_an_answer_that_comes_late_wins(row, state, facts, end):
+    """The process stood still while others settled its redemption."""
+    redemption = row(State.REQUESTED)
+    PendingRedemption.objects.filter(pk=redemption.pk).update(state=state, **facts)
+
+    write_success(redemption, Redemption(7, "LP-LATE", approved=True, created_at=None))
+
+    assert (redemption.state, redemption.code) == (end, "LP-LATE")

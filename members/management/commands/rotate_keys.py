@@ -1,4 +1,4 @@
-"""Encrypt every member's email anew, and index it anew, with the keys that are set now."""
+"""Encrypt and index all that is personal anew, with the keys that are set now."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -10,15 +10,16 @@ from django.db import transaction
 
 from members.encryption import blind_index
 from members.identity import email_identity
-from members.models import Member
+from members.last_known import figures, row_of
+from members.models import LastKnown, Member
 
 BATCH = 500
 
 
 class Command(BaseCommand):
     help = (
-        "After a new key was put first in ENCRYPTION_KEYS, or BLIND_INDEX_KEY was changed: "
-        "write every email anew. The old encryption key can be removed when this has ended. "
+        "After a new key was put first in ENCRYPTION_KEYS, or BLIND_INDEX_KEY was changed: write "
+        "all that is personal anew. The old encryption key can be removed when this has ended. "
         "Safe to run again. For a new BLIND_INDEX_KEY stop the web processes first."
     )
 
@@ -40,4 +41,11 @@ def rewrite(ids: list[UUID]) -> int:
     for member in members:
         member.email_index = blind_index(email_identity(member.email))
     Member.objects.bulk_update(members, ["email", "email_index"])
+    rewrite_last_known(ids)
     return len(members)
+
+
+def rewrite_last_known(ids: list[UUID]) -> None:
+    known = LastKnown.objects.filter(member_id__in=ids)
+    rows = [row_of(figures.validate_json(row.figures)) for row in known]
+    LastKnown.objects.bulk_update(rows, ["figures", "phone_index"])
