@@ -18,7 +18,7 @@ from connectors.yotpo.client import Yotpo
 from members.encryption import blind_index
 from members.identity import Email, Identity, email_identity
 from members.lookup import FoundMember, find_member
-from members.models import LastKnown
+from members.models import LastKnown, Member
 
 log = structlog.get_logger(__name__)
 figures = TypeAdapter(FoundMember)
@@ -92,7 +92,7 @@ class Batch:
 
 def row_of(member: FoundMember) -> LastKnown:
     return LastKnown(
-        member_id=member.id,
+        member=Member(id=member.id),
         figures=figures.dump_json(member).decode(),
         phone_index=blind_index(member.phone) if member.phone else "",
         as_of=member.as_of,
