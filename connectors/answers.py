@@ -69,8 +69,6 @@ class NoAnswer:
 class Reply:
     """A yes (2xx). `data` is the JSON value in it; `read` turns it into something of ours.
 
-    `is_page` tells a body of HTML, which only a proxy writes.
-
     `engine_time` is the other side's clock as it answered, `received_at` ours; both UTC.
     """
 
@@ -79,16 +77,13 @@ class Reply:
     engine_time: datetime | None
     received_at: datetime
     call: Call
-    is_page: bool = False
 
     def acknowledge(self) -> None:
         """Be content with a yes whose body nobody documents: empty, plain text or any JSON.
 
-        Raises ReplyLost (a POST) or Unavailable (a GET) where a proxy spoke, or where the yes
-        holds nothing but an error.
+        Raises ReplyLost (a POST) or Unavailable (a GET) where an error stands in it.
         """
-        says_error = isinstance(self.data, dict) and self.data.keys() & {"error", "errors"}
-        if self.is_page or says_error:
+        if isinstance(self.data, dict) and (self.data.get("error") or self.data.get("errors")):
             raise without_answer(self.call, "unreadable", self.status)
 
     def read(self, parse: Callable[[Any], T]) -> T:
@@ -112,8 +107,7 @@ def judge(call: Call, outcome: Answer | NoAnswer, secrets: Iterable[str] = ()) -
     if is_html(outcome.body):
         raise without_answer(call, "unreadable", outcome.status)
     data = parse_json(outcome.body)
-    is_page = (outcome.body or b"").lstrip().startswith(b"<")
-    return Reply(outcome.status, data, outcome.engine_time, outcome.received_at, call, is_page)
+    return Reply(outcome.status, data, outcome.engine_time, outcome.received_at, call)
 
 
 def without_answer(

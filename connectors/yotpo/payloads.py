@@ -16,7 +16,6 @@ E164 = re.compile(r"\+[1-9]\d{6,14}")
 PHONE_MARKS = str.maketrans("", "", " ().-/")
 # What stands in `reward_text` for a custom reward, which has no code.
 NO_CODES = frozenset({"redeemed"})
-ERRORS = frozenset({"error", "errors"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,15 +277,6 @@ def history_of(rows: object) -> tuple[HistoryItem, ...] | None:
     if not isinstance(rows, list):
         raise Unreadable
     return tuple(HistoryItem.parse(row) for row in rows)
-
-
-def done(data: object) -> None:
-    """Reads what is documented nowhere: the body of a yes that has nothing to tell.
-
-    An error alone is no yes, whatever the status says.
-    """
-    if isinstance(data, dict) and data and data.keys() <= ERRORS:
-        raise Unreadable
 
 
 def e164(text: str | None) -> str | None:

@@ -100,7 +100,7 @@ def test_everything_else_is_lost_on_a_post_and_nothing_on_a_get(
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"OK", HTML, b'{"id": 1', b'{"id": \xff}', b"[" * 100_000, b"9" * 10_000, None]
+    "body", [b"", b"OK", b'{"id": 1', b'{"id": \xff}', b"[" * 100_000, b"9" * 10_000, None]
 )
 def test_a_yes_that_is_no_json_is_unreadable_when_it_is_read(body: bytes | None) -> None:
     reply = judge(POST, answer(200, body))
@@ -109,6 +109,14 @@ def test_a_yes_that_is_no_json_is_unreadable_when_it_is_read(body: bytes | None)
         reply.read(parse_object)
     with pytest.raises(Unavailable) as caught:
         judge(GET, answer(200, body)).read(parse_object)
+    assert caught.value.reason == "unreadable"
+
+
+def test_a_page_is_no_yes() -> None:
+    with pytest.raises(ReplyLost):
+        judge(POST, answer(200, HTML))
+    with pytest.raises(Unavailable) as caught:
+        judge(GET, answer(200, HTML))
     assert caught.value.reason == "unreadable"
 
 

@@ -248,11 +248,12 @@ class TestDone:
         [
             tell.answers({}),
             tell.answers(b"", 201),
+            tell.answers({"id": 1, "error": None}),
             tell.answers(b"OK", content_type="text/plain"),
             tell.answers(None),
             tell.sends(b"HTTP/1.1 204 No Content\r\n\r\n"),
         ],
-        ids=["empty-object", "201-empty", "text", "null", "204"],
+        ids=["empty-object", "201-empty", "no-error", "text", "null", "204"],
     )
     def test_by_any_2xx_where_the_body_says_nothing(
         self, server: RawServer, yotpo: Yotpo, story: Story
@@ -263,9 +264,16 @@ class TestDone:
         assert len(server.requests) == 2
 
     @pytest.mark.parametrize(
-        "story", [tell.answers({"error": "odd"}), tell.says_html()], ids=["error", "html"]
+        "story",
+        [
+            tell.answers({"error": "odd"}),
+            tell.answers({"success": False, "errors": ["odd"]}),
+            tell.says_html(),
+            tell.cuts_body,
+        ],
+        ids=["error", "errors", "html", "cut"],
     )
-    def test_not_by_an_error_inside_or_a_proxys_page(
+    def test_not_by_an_error_a_proxys_page_or_half_a_body(
         self, server: RawServer, yotpo: Yotpo, story: Story
     ) -> None:
         server.tells(story)
@@ -371,6 +379,20 @@ class TestBreaker:
             with pytest.raises(OutsideError):
                 redeem(yotpo)
         assert len(server.requests) == 11
+
+
+def test_points_move_over_fresh_connections_only(
+    server: RawServer, yotpo: Yotpo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wire, "FRESH_SECONDS", -1.0)
+    server.tells(tell.answers(REDEMPTION | {"points_balance": 7}))
+    yotpo.customer(email=EMAIL)
+    yotpo.save_customer(email=EMAIL)
+    assert server.connections == 1
+    yotpo.create_redemption(email=EMAIL, option_id=90121)
+    assert server.connections == 2
+    yotpo.approve_cancellation(10869305, "CODE-1")
+    assert server.connections == 3
 
 
 def test_notes_what_is_left_of_the_quota(server: RawServer) -> None:

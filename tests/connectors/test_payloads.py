@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.answers import Unreadable
@@ -409,6 +409,7 @@ class TestFields:
     def test_flag(self, value: object, flag: bool | None) -> None:
         assert Fields({"is": value}).flag("is") is flag
 
+    @settings(deadline=None)
     @given(st.datetimes(timezones=st.just(timezone(timedelta(hours=-5)))))
     def test_every_iso_time_is_read(self, moment: datetime) -> None:
         try:
@@ -428,6 +429,7 @@ JSON = st.recursive(
 )
 
 
+@settings(deadline=None, max_examples=50)
 @given(JSON)
 def test_whatever_comes_is_read_or_unreadable(data: object) -> None:
     for parse in (Customer.parse, list_of(Option.parse), Redemption.parse, CodeRecord.parse):

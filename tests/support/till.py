@@ -23,6 +23,8 @@ class TillPage:
         self.http.trust_env = False
         bearer = self.http.post(f"{panel.address}launch", json={}, timeout=10).json()["bearer"]
         self.http.headers["Authorization"] = f"Bearer {bearer}"
+        # A kept connection may be closed by the server just as it is used again.
+        self.http.headers["Connection"] = "close"
 
     def post(self, path: str, **fields: str) -> requests.Response:
         return self.http.post(f"{self.panel.url}{path}", data=fields, timeout=60)
@@ -40,7 +42,12 @@ class TillPage:
         return unescape(ACT.search(dialog.text)[1])
 
     def redeem(self, act: str, **fields: str) -> requests.Response:
-        return self.post("/panel/demo/redeem", act=act, **fields)
+        """As an associate does: what was not sent (a machine under load) is pressed again."""
+        for _ in range(5):
+            answer = self.post("/panel/demo/redeem", act=act, **fields)
+            if answer.status_code != 503 or "No points were taken" not in answer.text:
+                break
+        return answer
 
     def undo(self, coupon: str, member_id: uuid.UUID | str) -> requests.Response:
         return self.post(UNDO.search(coupon)[1], member=str(member_id))
