@@ -6,23 +6,31 @@ from typing import Any
 
 from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
+from django.http.multipartparser import MultiPartParserError
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.defaults import server_error
-from django_htmx.http import reswap, retarget
+from django_htmx.http import reswap, retarget, trigger_client_event
 
 from access.middleware import bearer_required
 from associates.tokens import PageTooOld
 from connectors.errors import Misconfigured, OutsideError, Refused, ReplyLost, Throttled
-from members.identity import Unreadable
+from members.identity import CardNumber, Unreadable
 from members.models import Member
-from redemptions.errors import ActKeyTaken, AnotherUnderWay, CannotRedeem, CannotUndo
+from redemptions.errors import (
+    ActKeyTaken,
+    AnotherUnderWay,
+    CannotRedeem,
+    CannotUndo,
+    OpenCodeExists,
+)
 from redemptions.models import PendingRedemption
 
 View = Callable[..., HttpResponse]
 
 MISSING = (Member.DoesNotExist, PendingRedemption.DoesNotExist)
-MALFORMED = (BadRequest, SuspiciousOperation)
+MALFORMED = (BadRequest, MultiPartParserError, SuspiciousOperation)
+UNREADABLE_FORM = "The panel's message could not be read. Nothing was changed."
 EXPECTED = (OutsideError, CannotRedeem, CannotUndo, Unreadable, PageTooOld, *MISSING, *MALFORMED)
 
 # What is wrong -> status, and the words where the error has none of its own for an associate.
@@ -40,6 +48,7 @@ ANSWERS: tuple[tuple[type[Exception], int, str], ...] = (
     (OutsideError, 503, "The loyalty system can't be reached. Nothing was changed. Try again."),
     (AnotherUnderWay, 409, ""),
     (ActKeyTaken, 409, ""),
+    (OpenCodeExists, 409, ""),
     (PageTooOld, 409, ""),
     (CannotUndo, 409, ""),
     (CannotRedeem, 422, ""),
@@ -47,8 +56,9 @@ ANSWERS: tuple[tuple[type[Exception], int, str], ...] = (
     (Member.DoesNotExist, 404, "This member is not known here. Look them up again."),
     (PendingRedemption.DoesNotExist, 404, "There is no such redemption of this member."),
     (RequestDataTooBig, 413, "That is far too long. Nothing was changed."),
-    (BadRequest, 400, "The panel's message could not be read. Nothing was changed."),
-    (SuspiciousOperation, 400, "The panel's message could not be read. Nothing was changed."),
+    (BadRequest, 400, UNREADABLE_FORM),
+    (MultiPartParserError, 400, UNREADABLE_FORM),
+    (SuspiciousOperation, 400, UNREADABLE_FORM),
 )
 
 
@@ -69,7 +79,10 @@ def explain(request: HttpRequest, error: Exception) -> HttpResponse:
     status, text = next((s, t) for kind, s, t in ANSWERS if isinstance(error, kind))
     if isinstance(error, Refused) and error.words:
         text = f"The loyalty system said no: {error.words}"
-    return alert(request, text or str(error), status)
+    response = alert(request, text or str(error), status)
+    if isinstance(error, CardNumber):
+        trigger_client_event(response, "panel:forget")
+    return response
 
 
 def alert(request: HttpRequest, text: str, status: int) -> HttpResponse:

@@ -15,11 +15,23 @@ from connectors.errors import NotFound, ReplyLost
 from members.engine import engine
 from members.enrol import NewMember, find_twin, record_consent
 from members.enrol import enrol as enrol_at_engine
-from members.identity import CardNumber, Email, Unreadable, read_email, read_identity, read_phone
+from members.identity import (
+    CardNumber,
+    Email,
+    Unreadable,
+    read_email,
+    read_identity,
+    read_phone,
+    refuse_card,
+)
 from members.masking import mask_email, mask_name
 from members.models import Member
 
 LONGEST_NAME = 100
+# They show nothing, and Persian names and emoji are written with them.
+JOINERS = "\u200c\u200d"
+# What Django puts for bytes that are no text.
+NO_TEXT = "\ufffd"
 # The screen asks every second; after that many times it says that this takes longer than usual.
 PATIENCE = 20
 
@@ -144,9 +156,14 @@ def read_name(text: str) -> str:
     name = " ".join(text.split())
     if len(name) > LONGEST_NAME:
         raise Unreadable(f"A name has at most {LONGEST_NAME} characters here.")
-    if not all(character.isprintable() for character in name):
+    refuse_card(name)
+    if not all(map(can_be_shown, name)):
         raise Unreadable("That name has characters that can't be shown.")
     return name
+
+
+def can_be_shown(character: str) -> bool:
+    return (character.isprintable() and character != NO_TEXT) or character in JOINERS
 
 
 def count(text: str) -> int:

@@ -82,8 +82,10 @@ def compose(
 
 def card(member: FoundMember, offer: Offer) -> OfferCard:
     available = member.points_available
+    # A debt is filled up before anything can be had.
+    missing = offer.short_by(available + min(member.points_balance, 0))
     ask = sign_ask(Ask(member.id, offer, available)) if member.id else ""
-    return OfferCard(offer, ask, offer.short_by(available), worth(offer, available))
+    return OfferCard(offer, ask, missing, worth(offer, available))
 
 
 def worth(offer: Offer, available: int) -> str:

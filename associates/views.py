@@ -1,5 +1,6 @@
 """The associate's screen: look up, redeem, undo. Each view answers one part of the page."""
 
+import re
 import uuid
 
 from django.http import HttpRequest, HttpResponse
@@ -13,7 +14,7 @@ from associates.answers import alert, explain, screen
 from associates.coupons import coupon_context, refusal
 from associates.member_screen import look_up, refresh
 from associates.tokens import PageTooOld, mint_act, read_act, read_ask
-from connectors.errors import NotFound
+from connectors.errors import NotFound, Throttled, Unavailable
 from members.engine import engine
 from members.identity import Phone, read_identity
 from members.models import Member
@@ -28,6 +29,8 @@ from stores.models import Installation
 
 # No balance has more digits, and a database column has no room for more.
 MOST_POINTS = 1_000_000_000
+# Thousands may stand apart: 1,500. But 1,5 is one and a half in half of the world.
+WHOLE_NUMBER = re.compile(r"[0-9]{1,15}|[0-9]{1,3}([,\s][0-9]{3}){1,4}")
 
 
 @never_cache
@@ -62,8 +65,18 @@ def lookup(request: PanelRequest) -> HttpResponse:
 def member(request: PanelRequest, member_id: uuid.UUID) -> HttpResponse:
     """The member's figures as they are now, each part put where it stands on the page."""
     row = Member.objects.get(id=member_id)
-    context = {"screen": refresh(request, row), "in_place": True}
-    return render(request, "associates/member.html", context)
+    try:
+        found = refresh(request, row)
+    except (Unavailable, Throttled):
+        return stale(request)
+    if not found.member.live:
+        return stale(request)
+    return render(request, "associates/member.html", {"screen": found, "in_place": True})
+
+
+def stale(request: PanelRequest) -> HttpResponse:
+    """What the screen shows is newer than what we know, but it follows a redemption or an undo."""
+    return render(request, "associates/member.html#stale", status=503)
 
 
 @screen
@@ -142,10 +155,9 @@ def read_points(text: str | None) -> int | None:
     """Whole points as people write them. Raises WrongPoints."""
     if text is None:
         return None
-    digits = "".join(text.split()).replace(",", "")
-    if not (digits.isascii() and digits.isdigit()) or len(digits) > 15:
+    if not WHOLE_NUMBER.fullmatch(text.strip()):
         raise WrongPoints("Type how many points to spend: a whole number, 1 or more.")
-    return min(int(digits), MOST_POINTS)
+    return min(int("".join(text.split()).replace(",", "")), MOST_POINTS)
 
 
 @screen

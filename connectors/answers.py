@@ -32,6 +32,10 @@ UNREADABLE: Final = object()
 CLEAR_WITHOUT_BODY = frozenset({401, 403, 404})
 
 
+# A yes in which one of these is false is no yes, whatever its status.
+SAYING_NO = ("success", "approved", "ok")
+
+
 class Unreadable(ValueError):
     """The data has not the shape that we need. Carries no text: it could quote the data."""
 
@@ -81,9 +85,10 @@ class Reply:
     def acknowledge(self) -> None:
         """Be content with a yes whose body nobody documents: empty, plain text or any JSON.
 
-        Raises ReplyLost (a POST) or Unavailable (a GET) where an error stands in it.
+        Raises ReplyLost (a POST) or Unavailable (a GET) where an error or a no stands in it.
         """
-        if isinstance(self.data, dict) and (self.data.get("error") or self.data.get("errors")):
+        data = self.data if isinstance(self.data, dict) else {}
+        if data.get("error") or data.get("errors") or False in map(data.get, SAYING_NO):
             raise without_answer(self.call, "unreadable", self.status)
 
     def read(self, parse: Callable[[Any], T]) -> T:

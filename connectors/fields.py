@@ -105,10 +105,15 @@ def _or_none(parse: Callable[[object], T], item: object) -> T | None:
 
 
 def as_text(value: object) -> str | None:
-    """Ids come as numbers from some accounts; yes and no are no text."""
+    """Ids come as numbers from some accounts; yes and no are no text.
+
+    What no database and no page can hold is replaced: half of an emoji (JSON may carry a lone
+    surrogate) and NUL.
+    """
     if isinstance(value, bool) or not isinstance(value, str | int):
         return None
-    return str(value).strip() or None
+    text = str(value).encode("utf-8", "replace").decode().replace("\x00", "")
+    return text.strip() or None
 
 
 def as_decimal(value: object) -> Decimal | None:

@@ -93,6 +93,7 @@ class Session:
         RuntimeError inside a transaction.
         """
         refuse_open_transaction()
+        give_back_pooled_connections()
         call = Call(self.system, method, template or path)
         request = self._prepared(call, self._base_url + path, params, json)
         now = self._clock()
@@ -211,3 +212,11 @@ def refuse_open_transaction() -> None:
                 "An outside system must not be called inside a transaction: commit first, "
                 "or call it in transaction.on_commit()."
             )
+
+
+def give_back_pooled_connections() -> None:
+    """As many threads wait outside as a server has; a pool has fewer connections than that."""
+    for connection in connections.all(initialized_only=True):
+        pooled = connection.settings_dict.get("OPTIONS", {}).get("pool")
+        if pooled and not connection.in_atomic_block:
+            connection.close()

@@ -45,7 +45,8 @@ class LastKnownAdmin(LookOnly, admin.ModelAdmin):
     fields = ("member", "as_of")
 
     def get_queryset(self, request):
-        return super().get_queryset(request).defer("figures").select_related("member")
+        rows = super().get_queryset(request).select_related("member")
+        return rows.defer("figures", "member__email")
 
 
 @admin.register(Consent)
@@ -54,3 +55,6 @@ class ConsentAdmin(LookOnly, admin.ModelAdmin):
     list_filter = ("purpose", "granted", "store", "given_at")
     search_fields = ("member__id",)
     list_select_related = ("member", "store")
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).defer("member__email")

@@ -101,16 +101,22 @@ class Catalogue:
         self._shared: dict[str, tuple[float, list[Offer]]] = {}
 
     def read(
-        self, engine: Yotpo, installation: Installation, identifier: Identifier
+        self,
+        engine: Yotpo,
+        installation: Installation,
+        identifier: Identifier,
+        *,
+        fresh: bool = False,
     ) -> list[Offer]:
         """The offers of the member whom `identifier` names (`email=` or `phone=`).
 
-        Touches no database. Raises Unavailable, Throttled, Misconfigured or Refused.
+        `fresh`: as they are this moment, because points are about to be spent. Touches no
+        database. Raises Unavailable, Throttled, Misconfigured or Refused.
         """
         if installation.offer_policy == Installation.OfferPolicy.PER_MEMBER:
             return offers_of(engine.options(**identifier, in_store=True), installation.currency)
         read_at, offers = self._shared.get(installation.id, (0.0, []))
-        if not read_at or time.monotonic() - read_at > SHARED_FOR_SECONDS:
+        if fresh or not read_at or time.monotonic() - read_at > SHARED_FOR_SECONDS:
             offers = offers_of(engine.options(in_store=True), installation.currency)
             self._shared[installation.id] = (time.monotonic(), offers)
         return offers

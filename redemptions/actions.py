@@ -154,7 +154,7 @@ def read_terms(
     The price is the engine's, never the page's.
     """
     email = member.email
-    reading = beside(lambda: catalogue.read(engine, installation, {"email": email}))
+    reading = beside(lambda: catalogue.read(engine, installation, {"email": email}, fresh=True))
     found = read_member(engine, member)
     for offer in reading.result():
         if offer.id == offer_id:
@@ -219,13 +219,19 @@ def ask_engine(engine: Yotpo, redemption: PendingRedemption, asked_at: float) ->
 
 def write_failure(redemption: PendingRedemption, error: OutsideError) -> None:
     state, reason = next((s, r) for kind, s, r in OUTCOMES if isinstance(error, kind))
-    redemption.move(
+    engine_id = error.engine_id if isinstance(error, ReplyLost) else None
+    moved = redemption.move(
         state,
         reason,
         only_from=[State.REQUESTED],
         engine_words=error.words[:300] if isinstance(error, Refused) else "",
-        engine_id=error.engine_id if isinstance(error, ReplyLost) else None,
+        engine_id=engine_id,
     )
+    if engine_id is not None and not moved:
+        # Others called it uncertain meanwhile: the id tells them which one is ours.
+        PendingRedemption.objects.filter(
+            pk=redemption.pk, state=State.UNCERTAIN, engine_id=None
+        ).update(engine_id=engine_id)
 
 
 def write_success(redemption: PendingRedemption, made: Redemption) -> None:
@@ -234,25 +240,33 @@ def write_success(redemption: PendingRedemption, made: Redemption) -> None:
             write_late(redemption, made)
     except IntegrityError:
         # The engine gave a code that another open redemption holds: nobody may have it twice.
-        log.exception("redemption.code_held_twice", redemption=str(redemption.id))
-        redemption.move(State.UNCERTAIN, Reason.REPLY_LOST, only_from=[State.REQUESTED])
+        # Without the traceback, in which PostgreSQL quotes the code.
+        log.error("redemption.code_held_twice", redemption=str(redemption.id))  # noqa: TRY400
+        redemption.move(
+            State.UNCERTAIN, Reason.REPLY_LOST, only_from=[State.REQUESTED], engine_id=made.id
+        )
 
 
 def write_late(redemption: PendingRedemption, made: Redemption) -> None:
     """The answer came after we had stopped waiting: it always wins."""
     log.warning("redemption.late_reply", redemption=str(redemption.id), state=redemption.state)
     found: dict[str, Any] = {"engine_id": made.id, "code": made.code}
-    if redemption.issue(only_from=[State.UNCERTAIN], **found):
+    if redemption.issue(only_from=[State.UNCERTAIN], **found) or redemption.code == made.code:
         return
-    if redemption.state == State.ISSUED and redemption.code != made.code:
+    if redemption.state == State.ISSUED:
         # Settling took another one for ours; only the engine's own answer is proof.
         PendingRedemption.objects.filter(pk=redemption.pk, state=State.ISSUED).update(**found)
         redemption.refresh_from_db()
         return
-    # Nobody waits for it any more: the points go back.
-    redemption.move(
-        State.REVERSING, Reason.LATE_REPLY, only_from=[State.NOT_MADE, State.DISPUTED], **found
-    )
+    # Nobody waits for it any more: the points go back, or, where another one of the member's was
+    # given back in its place, a manager is told which.
+    waiting = [State.NOT_MADE, State.DISPUTED]
+    if not redemption.move(State.REVERSING, Reason.LATE_REPLY, only_from=waiting, **found):
+        redemption.move(
+            State.DISPUTED,
+            Reason.LATE_REPLY,
+            engine_words=f"The engine answered late: its redemption is {made.id}, code {made.code}",
+        )
 
 
 def undo(*, engine: Yotpo, redemption: PendingRedemption) -> PendingRedemption:

@@ -8,89 +8,125 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from connectors.yotpo.payloads import Customer, HistoryItem
+from connectors.yotpo.payloads import CodeRecord, Customer, HistoryItem
+from members.identity import email_identity
+from offers.catalogue import Kind
 from redemptions.models import PendingRedemption
 from redemptions.timing import TOO_LATE, WHOLE_SECONDS, deadline, settle_time
 
-NO_CODE_YET = {"pending", ""}
 # Words that stand where a redemption has its code, and are none.
-NOT_CODES = {"approved", "reversed", "pending", "redeemed", "cancelled", "canceled", "expired", ""}
+NOT_CODES = {"approved", "pending", "redeemed", "expired", ""}
 GIVEN_BACK = {"reversed", "cancelled", "canceled", "refunded"}
-REVERSAL_WORDS = ("revers", "cancel", "refund", "return", "gave back", "given back")
+REVERSAL_WORDS = ("revers", "cancel", "given back")
+# Further off than this, a clock is no clock.
+WORST_SKEW = timedelta(days=1)
+LONGEST_CODE = 255
 
 
 @dataclass(frozen=True, slots=True)
-class Matches:
-    """History rows that could be this redemption: with a code, and with none yet."""
+class Sight:
+    """The member as the engine showed them, and by how much its clock was ahead of ours."""
 
-    coded: tuple[HistoryItem, ...]
-    pending: tuple[HistoryItem, ...]
+    customer: Customer
+    skew: timedelta
+
+    @property
+    def history(self) -> Sequence[HistoryItem]:
+        return self.customer.history or ()
+
+    @property
+    def newest_row(self) -> datetime | None:
+        """By the engine's clock, so that later rows are known without comparing clocks."""
+        return max((row.created_at for row in self.history if row.created_at), default=None)
 
 
-def clock_skew(customer: Customer) -> timedelta:
-    """By how much the engine's clock is ahead of ours, to about a second."""
-    if customer.engine_time is None or customer.received_at is None:
+def skew_of(customer: Customer, our_time: datetime) -> timedelta:
+    """To about a second; none where the engine tells no time, or one that can't be."""
+    if customer.engine_time is None:
         return timedelta(0)
-    return customer.engine_time - customer.received_at
+    skew = customer.engine_time - our_time
+    return skew if abs(skew) < WORST_SKEW else timedelta(0)
 
 
-def matches(redemption: PendingRedemption, customer: Customer) -> Matches:
-    """The rows of the right cost, title and time. `status` is the code where there is one."""
-    history = customer.history or ()
-    skew = clock_skew(customer)
-    since = redemption.requested_at + skew - WHOLE_SECONDS
-    until = redemption.requested_at + skew + TOO_LATE + deadline() + settle_time() + WHOLE_SECONDS
-    rows = [
+def suspects(redemption: PendingRedemption, sight: Sight) -> list[HistoryItem]:
+    """Rows that took as many points at that time, whatever else they say of themselves.
+
+    While one of them is not explained, the redemption can't be called not made.
+    """
+    since = redemption.requested_at + sight.skew - WHOLE_SECONDS
+    until = since + TOO_LATE + deadline() + settle_time() + 2 * WHOLE_SECONDS
+    return [
         row
-        for row in history
-        if is_redemption_of(row, redemption) and is_between(row, since, until)
+        for row in sight.history
+        if row.points == -redemption.points
+        and row.status.lower() not in GIVEN_BACK
+        and is_between(row, since, until)
     ]
-    return Matches(
-        coded=tuple(row for row in rows if row.status.lower() not in NOT_CODES),
-        pending=tuple(row for row in rows if row.status.lower() in NO_CODE_YET),
-    )
-
-
-def is_redemption_of(row: HistoryItem, redemption: PendingRedemption) -> bool:
-    return row.points == -redemption.points and same_title(row.title, redemption.offer_name)
-
-
-def same_title(one: str, other: str) -> bool:
-    """Titles are rendered by the engine, so spaces and capitals are not relied on."""
-    return " ".join(one.lower().split()) == " ".join(other.lower().split())
 
 
 def is_between(row: HistoryItem, since: datetime, until: datetime) -> bool:
     if row.created_at is not None:
         return since <= row.created_at <= until
-    # Some accounts give the day alone: then the day is all that can be compared.
-    return row.on is not None and since.date() <= row.on <= until.date()
+    if row.on is None:
+        return False
+    # Some accounts give the day alone, and it may be the shop's day rather than UTC's.
+    day = timedelta(days=1)
+    return since.date() - day <= row.on <= until.date() + day
 
 
-def given_back(redemption: PendingRedemption, customer: Customer) -> bool | None:
+def has_code(row: HistoryItem) -> bool:
+    return row.status.lower() not in NOT_CODES and len(row.status) <= LONGEST_CODE
+
+
+def is_anothers(redemption: PendingRedemption, record: CodeRecord) -> bool:
+    """The code's record names another member, or another redemption than the id that we hold."""
+    if record.email and email_identity(record.email) != email_identity(redemption.member.email):
+        return True
+    ours = redemption.engine_id
+    return ours is not None and record.redemption_id not in {None, ours}
+
+
+def is_ours(redemption: PendingRedemption, row: HistoryItem, record: CodeRecord) -> bool:
+    """By the id that we hold; else by the member's email and the offer's title."""
+    if not record.email or is_anothers(redemption, record):
+        return False
+    if redemption.engine_id is not None and record.redemption_id == redemption.engine_id:
+        return True
+    return has_title_of(row, redemption)
+
+
+def has_title_of(row: HistoryItem, redemption: PendingRedemption) -> bool:
+    """Where the points were chosen, the title may name what they came to instead of the offer."""
+    if redemption.offer_kind == Kind.VARIABLE:
+        return True
+    return plain(row.title) == plain(redemption.offer_name)
+
+
+def plain(title: str) -> str:
+    """Titles are rendered by the engine, so spaces and capitals are not relied on."""
+    return " ".join(title.lower().split())
+
+
+def given_back(redemption: PendingRedemption, sight: Sight, *, alone: bool) -> bool | None:
     """Whether the engine gave this redemption's points back; None where reading cannot tell.
 
     Three ways to show it were thought of: the row's status changes, a row of its own appears,
-    or only the balance moves.
+    or only the balance moves. Where the member has another reversal under way (not `alone`), a
+    balance or a row without our code could be that one's, and proves nothing.
     """
-    if customer.history is None:
+    if sight.customer.history is None:
         return None
-    new = rows_since(redemption, customer.history)
-    unexplained = unexplained_points(redemption, customer, new)
-    shown = any(row.status == redemption.code and row.points < 0 for row in customer.history)
-    if any(is_reversal_row(row, redemption) for row in new):
-        return True
-    marked = any(is_marked_given_back(row, redemption, customer) for row in customer.history)
+    new = rows_since(redemption, sight.history)
+    shown = any(row.status == redemption.code and row.points < 0 for row in sight.history)
+    marked = any(is_marked_given_back(row, redemption, sight.skew) for row in sight.history)
     if marked and not shown:
         return True
-    if unexplained == redemption.points:
+    if any(is_reversal_row(row, redemption, alone=alone) for row in new):
+        return True
+    unexplained = unexplained_points(redemption, sight.customer, new)
+    if alone and unexplained == redemption.points:
         return True
     return False if shown and unexplained == 0 else None
-
-
-def newest_row(customer: Customer) -> datetime | None:
-    """By the engine's clock, so that rows can be told from later ones without comparing clocks."""
-    return max((row.created_at for row in customer.history or () if row.created_at), default=None)
 
 
 def rows_since(
@@ -107,23 +143,23 @@ def rows_since(
     ]
 
 
-def is_reversal_row(row: HistoryItem, redemption: PendingRedemption) -> bool:
-    """An order can earn as many points by chance, so the title must speak of it, too."""
-    title = row.title.lower()
-    return row.points == redemption.points and (
-        redemption.code.lower() in title
-        or redemption.offer_name.lower() in title
-        or any(word in title for word in REVERSAL_WORDS)
-    )
+def is_reversal_row(row: HistoryItem, redemption: PendingRedemption, *, alone: bool) -> bool:
+    """An order or its refund can move as many points by chance: the title must speak of ours."""
+    title = plain(row.title)
+    if row.points != redemption.points:
+        return False
+    if redemption.code.lower() in title:
+        return True
+    of_the_offer = plain(redemption.offer_name) in title
+    return alone and of_the_offer and any(word in title for word in REVERSAL_WORDS)
 
 
-def is_marked_given_back(
-    row: HistoryItem, redemption: PendingRedemption, customer: Customer
-) -> bool:
+def is_marked_given_back(row: HistoryItem, redemption: PendingRedemption, skew: timedelta) -> bool:
     """Its status says so, and it was made when this redemption was."""
-    made = redemption.requested_at + clock_skew(customer)
+    made = redemption.requested_at + skew
     return (
-        is_redemption_of(row, redemption)
+        row.points == -redemption.points
+        and has_title_of(row, redemption)
         and row.status.lower() in GIVEN_BACK
         and is_between(row, made - WHOLE_SECONDS, made + TOO_LATE + deadline() + WHOLE_SECONDS)
     )

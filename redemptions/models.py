@@ -1,7 +1,7 @@
 """The ledger of every attempt to spend points."""
 
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from django.db import models, transaction
@@ -187,10 +187,22 @@ class PendingRedemption(models.Model):
             .update(next_check_at=Now() + span)
         )
 
-    def count_readable_read(self) -> None:
-        """The engine's history could be read once more."""
+    def database_time(self) -> datetime:
+        """Now, by the clock that dates this row."""
+        now: datetime = type(self).objects.filter(pk=self.pk).values_list(Now(), flat=True).get()
+        return now
+
+    def is_reversed_alone(self) -> bool:
+        """No other reversal of this member has been tried since this one's first attempt."""
+        others = type(self).objects.filter(member_id=self.member_id).exclude(pk=self.pk)
+        tried = others.exclude(first_reversal_attempt_at=None)
+        since = self.first_reversal_attempt_at or self.changed_at
+        return not tried.filter(Q(state=State.REVERSING) | Q(changed_at__gte=since)).exists()
+
+    def count_read(self, *, with_history: bool) -> None:
+        """The engine could be read once more; only a history makes it a reading that counts."""
         type(self).objects.filter(pk=self.pk).update(
-            readable_reads=F("readable_reads") + 1,
+            readable_reads=F("readable_reads") + int(with_history),
             first_readable_read_at=Coalesce("first_readable_read_at", Now()),
         )
         self.refresh_from_db()

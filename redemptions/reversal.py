@@ -11,21 +11,13 @@ import structlog
 from django.db.models import F
 from django.db.models.functions import Coalesce, Now
 
-from connectors.errors import (
-    Misconfigured,
-    NotFound,
-    OutsideError,
-    Refused,
-    ReplyLost,
-    Throttled,
-    Unavailable,
-)
+from connectors.errors import Misconfigured, NotFound, OutsideError, Refused, Throttled
 from connectors.yotpo.client import Yotpo
-from connectors.yotpo.payloads import Customer
-from redemptions.evidence import given_back, newest_row
+from redemptions.evidence import Sight, given_back
+from redemptions.looking import look
 from redemptions.models import PendingRedemption
 from redemptions.states import Reason, State
-from redemptions.timing import CHECK_EVERY, reversal_claim
+from redemptions.timing import CHECK_EVERY, reversal_claim, settle_time
 
 log = structlog.get_logger(__name__)
 
@@ -47,16 +39,12 @@ def give_back(engine: Yotpo, redemption: PendingRedemption) -> None:
 
 
 def attempt(engine: Yotpo, redemption: PendingRedemption) -> None:
-    try:
-        before = engine.customer(email=redemption.member.email, with_history=True)
-        engine_id = redemption.engine_id or find_engine_id(engine, redemption)
-    except NotFound as unknown:
-        dispute(redemption, unknown, "the engine does not know the member or the code")
-        return
-    if redemption.first_reversal_attempt_at and given_back(redemption, before):
+    sight = look(engine, redemption)
+    engine_id = redemption.engine_id or find_engine_id(engine, redemption)
+    if redemption.first_reversal_attempt_at and is_given_back(redemption, sight):
         finish(redemption)
         return
-    if not record_attempt(redemption, before, engine_id):
+    if not record_attempt(redemption, sight, engine_id):
         return
     try:
         engine.approve_cancellation(engine_id, redemption.code)
@@ -64,6 +52,10 @@ def attempt(engine: Yotpo, redemption: PendingRedemption) -> None:
         settle_refusal(engine, redemption, refusal)
     else:
         finish(redemption)
+
+
+def is_given_back(redemption: PendingRedemption, sight: Sight) -> bool:
+    return given_back(redemption, sight, alone=redemption.is_reversed_alone()) is True
 
 
 def find_engine_id(engine: Yotpo, redemption: PendingRedemption) -> int:
@@ -74,7 +66,7 @@ def find_engine_id(engine: Yotpo, redemption: PendingRedemption) -> int:
     return record.redemption_id
 
 
-def record_attempt(redemption: PendingRedemption, before: Customer, engine_id: int) -> bool:
+def record_attempt(redemption: PendingRedemption, before: Sight, engine_id: int) -> bool:
     """Committed before the attempt is made, so that a crash counts as one."""
     recorded = PendingRedemption.objects.filter(pk=redemption.pk, state=State.REVERSING).update(
         engine_id=engine_id,
@@ -87,13 +79,13 @@ def record_attempt(redemption: PendingRedemption, before: Customer, engine_id: i
     return bool(recorded)
 
 
-def known_before(redemption: PendingRedemption, before: Customer) -> dict[str, Any]:
+def known_before(redemption: PendingRedemption, before: Sight) -> dict[str, Any]:
     """How things stood before the first attempt: later readings are compared with it."""
     if redemption.balance_before_reversal is not None:
         return {}
     return {
-        "balance_before_reversal": before.points_balance,
-        "newest_row_before_reversal": newest_row(before),
+        "balance_before_reversal": before.customer.points_balance,
+        "newest_row_before_reversal": before.newest_row,
     }
 
 
@@ -104,11 +96,11 @@ def finish(redemption: PendingRedemption) -> None:
 
 def settle_refusal(engine: Yotpo, redemption: PendingRedemption, refusal: Refused) -> None:
     """Refused: because it was done before, or because it cannot be. Reading tells, or a manager."""
-    after = engine.customer(email=redemption.member.email, with_history=True)
-    if given_back(redemption, after):
+    after = look(engine, redemption)
+    if is_given_back(redemption, after):
         finish(redemption)
     else:
-        dispute(redemption, refusal, f"the balance is {after.points_balance}")
+        dispute(redemption, refusal, f"the balance is {after.customer.points_balance}")
 
 
 def dispute(redemption: PendingRedemption, refusal: Refused, fact: str) -> None:
@@ -122,15 +114,15 @@ def dispute(redemption: PendingRedemption, refusal: Refused, fact: str) -> None:
 
 
 def postpone(redemption: PendingRedemption, error: OutsideError) -> None:
-    """Free the row again, later with every attempt."""
+    """Free the row again, later with every attempt.
+
+    What the engine does not know may only not be readable yet, so it is asked for a while.
+    """
     redemption.refresh_from_db()
-    wait = min(CHECK_EVERY * 2 ** min(redemption.reversal_attempts, 8), LONGEST_WAIT)
-    if isinstance(error, Throttled):
-        wait = max(CHECK_EVERY, timedelta(seconds=error.wait))
-    elif isinstance(error, ReplyLost | Unavailable) and redemption.reversal_attempts <= 1:
-        wait = CHECK_EVERY
-    elif isinstance(error, Misconfigured):
-        wait = LONGEST_WAIT
+    if isinstance(error, Refused) and is_promised_for(redemption, settle_time()):
+        dispute(redemption, error, "the engine does not know the member or the code")
+        return
+    wait = wait_after(redemption, error)
     PendingRedemption.objects.filter(pk=redemption.pk, state=State.REVERSING).update(
         next_check_at=Now() + wait
     )
@@ -140,3 +132,17 @@ def postpone(redemption: PendingRedemption, error: OutsideError) -> None:
         error=str(error),
         wait_seconds=wait.total_seconds(),
     )
+
+
+def is_promised_for(redemption: PendingRedemption, span: timedelta) -> bool:
+    promised = PendingRedemption.objects.filter(pk=redemption.pk, changed_at__lte=Now() - span)
+    return promised.exists()
+
+
+def wait_after(redemption: PendingRedemption, error: OutsideError) -> timedelta:
+    if isinstance(error, Throttled):
+        return max(CHECK_EVERY, timedelta(seconds=error.wait))
+    if isinstance(error, Misconfigured):
+        return LONGEST_WAIT
+    doublings = min(max(redemption.reversal_attempts - 1, 0), 8)
+    return min(CHECK_EVERY * (1 << doublings), LONGEST_WAIT)

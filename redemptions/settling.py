@@ -2,17 +2,18 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from uuid import UUID
 
 import structlog
-from django.db import IntegrityError
+from django.db import DatabaseError, IntegrityError
 from django.db.models import Q
 from django.db.models.functions import Now
 
 from connectors.errors import NotFound, OutsideError
 from connectors.yotpo.client import Yotpo
 from connectors.yotpo.payloads import CodeRecord, HistoryItem
-from members.identity import email_identity
-from redemptions.evidence import matches
+from redemptions.evidence import has_code, is_anothers, is_ours, suspects
+from redemptions.looking import look
 from redemptions.models import PendingRedemption
 from redemptions.reversal import give_back
 from redemptions.states import Reason, State
@@ -22,6 +23,7 @@ log = structlog.get_logger(__name__)
 
 # So many of each kind in one pass: a long backlog is not held in memory.
 A_PASS = 100
+PAUSE_AFTER_A_BUG = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,8 @@ class Reading:
 
     candidates: tuple[CodeRecord, ...]
     clear: bool
-    """Nothing in it that may still become this redemption."""
+    """There is a history, and nothing else in it can be this redemption."""
+    with_history: bool
 
 
 def see_to(engine: Yotpo, redemption: PendingRedemption) -> PendingRedemption:
@@ -45,16 +48,27 @@ def see_to(engine: Yotpo, redemption: PendingRedemption) -> PendingRedemption:
 
 def see_to_all(engine: Yotpo) -> int:
     """Everything that is due now. Returns how many rows were looked at."""
-    rows = PendingRedemption.objects.select_related("member").order_by("next_check_at")
+    rows = PendingRedemption.objects.order_by("next_check_at")
     due = [
-        *rows.orphaned(answer_must_be_in())[:A_PASS],
-        *rows.to_settle()[:A_PASS],
-        *rows.to_reverse()[:A_PASS],
+        pk
+        for kind in (rows.orphaned(answer_must_be_in()), rows.to_settle(), rows.to_reverse())
+        for pk in kind.values_list("pk", flat=True)[:A_PASS]
     ]
-    for redemption in due:
+    for pk in due:
         engine.limits.wait_for_background()
-        see_to(engine, redemption)
+        see_to_one(engine, pk)
     return len(due)
+
+
+def see_to_one(engine: Yotpo, pk: UUID) -> None:
+    """A row that cannot be seen to, for whatever reason, must not keep the others waiting."""
+    try:
+        see_to(engine, PendingRedemption.objects.select_related("member").get(pk=pk))
+    except DatabaseError:
+        raise
+    except Exception:
+        log.exception("redemption.not_seen_to", redemption=str(pk))
+        PendingRedemption.objects.filter(pk=pk).update(next_check_at=Now() + PAUSE_AFTER_A_BUG)
 
 
 def give_up_waiting(redemption: PendingRedemption) -> None:
@@ -74,52 +88,58 @@ def settle(engine: Yotpo, redemption: PendingRedemption) -> None:
     except OutsideError as error:
         log.warning("redemption.unreadable", redemption=str(redemption.id), error=str(error))
         return
-    redemption.count_readable_read()
+    redemption.count_read(with_history=reading.with_history)
     decide(redemption, reading, late_enough)
     log.info("redemption.read", redemption=str(redemption.id), state=redemption.state)
 
 
 def read(engine: Yotpo, redemption: PendingRedemption) -> Reading:
     """Raises OutsideError when the member's history or a code's record can't be read."""
-    customer = engine.customer(email=redemption.member.email, with_history=True)
-    rows = matches(redemption, customer)
-    records = (find_record(engine, row) for row in rows.coded)
-    candidates = [r for r in records if r is not None and could_be(redemption, r)]
-    return Reading(
-        candidates=tuple({(r.redemption_id, r.code): r for r in candidates}.values()),
-        clear=customer.history is not None and not rows.pending,
-    )
+    sight = look(engine, redemption)
+    candidates, clear = {}, sight.customer.history is not None
+    for row in suspects(redemption, sight):
+        record = find_record(engine, row)
+        if record is not None and is_spoken_for(redemption, record):
+            continue
+        if record is not None and is_ours(redemption, row, record):
+            candidates[record.redemption_id, record.code] = record
+        elif record is None or not is_anothers(redemption, record):
+            clear = False
+    return Reading(tuple(candidates.values()), clear, sight.customer.history is not None)
 
 
 def find_record(engine: Yotpo, row: HistoryItem) -> CodeRecord | None:
+    """The record of the row's code. None without a code, or where the engine does not know it."""
+    if not has_code(row):
+        return None
     try:
         return engine.redemption_code(row.status)
     except NotFound:
         return None
 
 
-def could_be(redemption: PendingRedemption, record: CodeRecord) -> bool:
-    """Named after this member, not another row's, and of the engine's id where we hold one."""
-    if email_identity(record.email or "") != email_identity(redemption.member.email):
-        return False
-    if redemption.engine_id and record.redemption_id not in {None, redemption.engine_id}:
-        return False
+def is_spoken_for(redemption: PendingRedemption, record: CodeRecord) -> bool:
+    """Another row of ours has it. Codes can come again, so the engine's id counts as well."""
     others = PendingRedemption.objects.exclude(pk=redemption.pk).filter(code=record.code)
     if record.redemption_id is not None:
-        # Codes can come again: another row's is this one only under the same engine id.
         others = others.filter(Q(engine_id=record.redemption_id) | Q(engine_id=None))
-    return not others.exists()
+    return others.exists()
 
 
 def decide(redemption: PendingRedemption, reading: Reading, late_enough: bool) -> None:
-    if len(reading.candidates) == 1:
+    known = redemption.engine_id is not None
+    if len(reading.candidates) == 1 and (reading.clear or known):
         take(redemption, reading.candidates[0])
-    elif reading.candidates:
+    elif len(reading.candidates) > 1:
         dispute(redemption, Reason.TWO_CANDIDATES)
-    elif reading.clear and late_enough and redemption.readable_reads >= 2:
+    elif is_absent(redemption, reading) and late_enough:
         redemption.move(State.NOT_MADE, redemption.reason, only_from=[State.UNCERTAIN])
     elif is_read_for(redemption, GIVE_UP_AFTER):
         dispute(redemption, Reason.NEVER_CLEAR)
+
+
+def is_absent(redemption: PendingRedemption, reading: Reading) -> bool:
+    return reading.clear and not reading.candidates and redemption.readable_reads >= 2
 
 
 def take(redemption: PendingRedemption, record: CodeRecord) -> None:
@@ -132,8 +152,7 @@ def take(redemption: PendingRedemption, record: CodeRecord) -> None:
             code=record.code,
         )
     except IntegrityError:
-        redemption.refresh_from_db()
-        log.exception("redemption.code_held_twice", redemption=str(redemption.id))
+        dispute(redemption, Reason.CODE_HELD_TWICE)
 
 
 def dispute(redemption: PendingRedemption, reason: Reason) -> None:

@@ -30,6 +30,7 @@ class Reason(models.TextChoices):
     LATE_REPLY = "late_reply", "The answer came after all"
     TWO_CANDIDATES = "two_candidates", "Two redemptions at the engine could be this one"
     NEVER_CLEAR = "never_clear", "The engine's history did not become clear"
+    CODE_HELD_TWICE = "code_held_twice", "Another open redemption holds its code"
     LET_GO = "let_go", "A manager let it go"
     REVERSAL_REFUSED = "reversal_refused", "The engine refused to give the points back"
 
@@ -46,7 +47,7 @@ TRANSITIONS: dict[State, dict[State, str]] = {
         State.REVERSING: "found, and undo was pressed meanwhile",
         State.CANCELLED: "delayed, and undo was pressed meanwhile",
         State.NOT_MADE: "not in two readings of the history",
-        State.DISPUTED: "two candidates, or never clear",
+        State.DISPUTED: "two candidates, a code held twice, or never clear",
     },
     State.ISSUED: {
         State.USED: "a sale has the code",
@@ -57,7 +58,7 @@ TRANSITIONS: dict[State, dict[State, str]] = {
     State.REVERSING: {
         State.REVERSED: "the engine gave the points back",
         State.USED: "a sale came before the first attempt",
-        State.DISPUTED: "the engine refused, and reading does not explain it",
+        State.DISPUTED: "refused without an explanation, or a late answer has another code",
     },
     State.NOT_MADE: {
         State.REVERSING: "the answer came late, with a code",
@@ -67,7 +68,7 @@ TRANSITIONS: dict[State, dict[State, str]] = {
         State.USED: "we ended it, and a sale has the code",
         State.DISPUTED: "the engine ended it, and a sale has the code",
     },
-    State.REVERSED: {State.DISPUTED: "a sale has the code"},
+    State.REVERSED: {State.DISPUTED: "a sale has the code, or a late answer brings another code"},
     State.DISPUTED: {
         State.USED: "points taken again, or never given back",
         State.REVERSED: "let go",

@@ -1,6 +1,7 @@
 """What the panel's targets need of the machine: found, else installed by apt, else named."""
 
 import functools
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -70,6 +71,19 @@ def find_chromium() -> Path | None:
     return next((Path(place) for name in names if name and (place := shutil.which(name))), None)
 
 
+def find_playwright() -> Path | None:
+    """The Node.js inside Playwright's package, if it runs: Debian may lack a library for it."""
+    package = importlib.util.find_spec("playwright")
+    if package is None or package.origin is None:
+        return None
+    node = Path(package.origin).parent / "driver" / "node"
+    try:
+        asked = subprocess.run([node, "--version"], check=False, capture_output=True)
+    except OSError:
+        return None
+    return node if asked.returncode == 0 else None
+
+
 def find_postgres() -> Path | None:
     """The folder of PostgreSQL's server programs, which Debian keeps out of PATH."""
     in_path = shutil.which("initdb")
@@ -85,4 +99,5 @@ def major_version(folder: Path) -> int:
 
 # Without a font Chromium draws empty boxes, and Debian only recommends one.
 CHROMIUM = Need("Chromium", ("chromium", "fonts-liberation"), find_chromium)
+PLAYWRIGHT = Need("Playwright's driver", ("libatomic1",), find_playwright)
 POSTGRES = Need("PostgreSQL", ("postgresql",), find_postgres)

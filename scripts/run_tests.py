@@ -4,18 +4,19 @@ REQUIRE_ALL=1 makes a leg fail, instead of being skipped, when the machine lacks
 """
 
 import os
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from needs import CHROMIUM, POSTGRES, Need
+from needs import CHROMIUM, PLAYWRIGHT, POSTGRES, Need
 from with_postgres import temporary_postgres
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,15 +29,15 @@ ENDED_WITHIN_SECONDS = 30
 class Leg:
     name: str
     pytest: tuple[str, ...]
-    need: Need | None = None
+    needs: tuple[Need, ...] = ()
     on_postgres: bool = False
 
 
 # The last reads what the others wrote: no log may hold a customer's data.
 LEGS = [
     Leg("sqlite", ("-n", "2", "-m", "not browser", "--ignore=tests/output")),
-    Leg("browser", ("-n", "2", "-m", "browser"), need=CHROMIUM),
-    Leg("postgres", ("-n", "2", "-m", "database and not browser"), POSTGRES, on_postgres=True),
+    Leg("browser", ("-n", "2", "-m", "browser"), (CHROMIUM, PLAYWRIGHT)),
+    Leg("postgres", ("-n", "2", "-m", "database and not browser"), (POSTGRES,), on_postgres=True),
     Leg("output", ("tests/output",)),
 ]
 
@@ -59,15 +60,16 @@ def main() -> int:
     shutil.rmtree(OUTPUT, ignore_errors=True)
     OUTPUT.mkdir(parents=True)
     with ExitStack() as running:
-        places = {need: need.provide() for need in (CHROMIUM, POSTGRES)}
+        places = {need: need.provide() for need in (CHROMIUM, PLAYWRIGHT, POSTGRES)}
         env = environment(places[CHROMIUM])
         if programs := places[POSTGRES]:
             log = OUTPUT / "postgres-server.log"
             env["POSTGRES_URL"] = running.enter_context(temporary_postgres(programs, log))
         outcomes = [
-            run(leg, env) if leg.need is None or places[leg.need] else missing(leg) for leg in LEGS
+            run(leg, env) if all(places[need] for need in leg.needs) else without(leg)
+            for leg in LEGS
         ]
-    return sum_up(outcomes)
+    return sum_up(outcomes, [need for need, place in places.items() if place is None])
 
 
 def environment(chromium: Path | None) -> dict[str, str]:
@@ -80,12 +82,12 @@ def environment(chromium: Path | None) -> dict[str, str]:
     return env
 
 
-def missing(leg: Leg) -> Outcome:
+def without(leg: Leg) -> Outcome:
     return Outcome(leg, "FAILED" if os.environ.get("REQUIRE_ALL") == "1" else "SKIPPED")
 
 
 def run(leg: Leg, env: Mapping[str, str]) -> Outcome:
-    print(f"\n== {leg.name}: pytest {' '.join(leg.pytest)}", flush=True)
+    print(f"\n== {leg.name}: pytest {shlex.join(leg.pytest)}", flush=True)
     if leg.on_postgres:
         env = {**env, "DATABASE_URL": env["POSTGRES_URL"]}
     started = time.monotonic()
@@ -126,7 +128,7 @@ def interrupt(process: subprocess.Popen[str]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def sum_up(outcomes: list[Outcome]) -> int:
+def sum_up(outcomes: Sequence[Outcome], missing: Sequence[Need] = ()) -> int:
     print("\n== Summary")
     for outcome in outcomes:
         print(outcome)
@@ -134,8 +136,8 @@ def sum_up(outcomes: list[Outcome]) -> int:
     if skipped:
         names = ", ".join(outcome.leg.name for outcome in skipped)
         print(f"\n!!! {len(skipped)} test legs skipped: {names}")
-        for need in {outcome.leg.need for outcome in skipped if outcome.leg.need}:
-            print(f"!!! {need.name} is missing. Type: {need.how_to_install}")
+    for need in missing:
+        print(f"!!! {need.name} is missing. Type: {need.how_to_install}")
     return 1 if any(outcome.word == "FAILED" for outcome in outcomes) else 0
 
 

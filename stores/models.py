@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 POS_ID = RegexValidator(
-    r"^[A-Za-z0-9._:-]{1,64}$", "Use 1 to 64 letters, digits, dots, underscores, colons, hyphens."
+    r"^[A-Za-z0-9._:-]{1,64}\Z", "Use 1 to 64 letters, digits, dots, underscores, colons, hyphens."
 )
 
 
@@ -48,7 +48,7 @@ class Installation(models.Model):
     currency = models.CharField(
         max_length=3,
         default="USD",
-        validators=[RegexValidator(r"^[A-Z]{3}$", "Use an ISO 4217 code, such as USD.")],
+        validators=[RegexValidator(r"^[A-Z]{3}\Z", "Use an ISO 4217 code, such as USD.")],
     )
     time_zone = models.CharField(max_length=64, default="UTC", validators=[validate_time_zone])
     offer_policy = models.CharField(

@@ -16,6 +16,8 @@ E164 = re.compile(r"\+[1-9]\d{6,14}")
 PHONE_MARKS = str.maketrans("", "", " ().-/")
 # What stands in `reward_text` for a custom reward, which has no code.
 NO_CODES = frozenset({"redeemed"})
+# No till scans a longer one; a reply with one is as good as without.
+LONGEST_CODE = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,14 +196,18 @@ class Redemption:
     @classmethod
     def parse(cls, data: object) -> "Redemption":
         fields = Fields(data)
-        codes = (fields.text(name) or "" for name in ("reward_text", "code"))
+        codes = [fields.text(name) or "" for name in ("reward_text", "code")]
         says_nothing = fields.raw("approved") is None
         return cls(
             id=fields.whole("id"),
-            code=next((code for code in codes if code and code.lower() not in NO_CODES), ""),
+            code=next((code for code in codes if is_code(code)), ""),
             approved=says_nothing or fields.flag("approved") is True,
             created_at=fields.moment("created_at"),
         )
+
+
+def is_code(text: str) -> bool:
+    return 0 < len(text) <= LONGEST_CODE and text.lower() not in NO_CODES
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,8 @@
 
   document.addEventListener("htmx:confirm", (event) => {
     event.preventDefault();
+    // One at a time: no other dialog while one still asks, seen or unseen.
+    if (event.detail.target === dialogs && isAsking()) return;
     ready().then(() => event.detail.issueRequest(true), sayWhyNot);
   });
 
@@ -87,6 +89,7 @@
   // The dialog
 
   const dialogs = document.getElementById("dialog");
+  const isAsking = () => dialogs.querySelector(".htmx-request") !== null;
 
   function closeDialogOver(elt) {
     // Words in the alert region lie behind a dialog; those of a failed act are shown inside.
@@ -101,26 +104,35 @@
     open.querySelector(".row.end").before(words);
   }
 
+  const closeDialog = () => dialogs.querySelector("dialog")?.close();
+
+  // Closed while it asks, a dialog stays unseen until its answer has found its place by it.
+  const clearAway = () => {
+    if (!dialogs.querySelector("dialog")?.open && !isAsking()) dialogs.replaceChildren();
+  };
+
   document.addEventListener("htmx:afterSwap", (event) => {
     if (event.detail.target === dialogs) dialogs.querySelector("dialog")?.showModal();
   });
 
-  const closeDialog = () => {
-    dialogs.querySelector("dialog")?.close();
-    dialogs.replaceChildren();
-  };
-
   document.addEventListener("panel:answered", closeDialog);
+  // Later, for htmx tells of a failure after it.
+  document.addEventListener("htmx:afterRequest", () => queueMicrotask(clearAway));
   // `close` does not bubble; a dialog also closes by the Escape key.
-  dialogs.addEventListener("close", closeDialog, true);
+  dialogs.addEventListener("close", clearAway, true);
+
+  // What is on the screen by now may be another member, or newer than the answer.
+  const isTooLate = ({ requestConfig }) => !requestConfig.elt.isConnected;
 
   document.addEventListener("htmx:beforeSwap", (event) => {
     const { xhr, requestConfig } = event.detail;
-    // A dialog that is asked again (another code is open already) takes its own place.
-    if (requestConfig.elt.closest("#dialog") && xhr.responseText.trimStart().startsWith("<dialog")) {
-      closeDialog();
+    const dialog = requestConfig.elt.closest("dialog");
+    if (isTooLate(event.detail)) {
+      event.detail.shouldSwap = false;
+    } else if (dialog && xhr.responseText.trimStart().startsWith("<dialog")) {
+      // Asked again (another code is open already), it takes its own place.
       event.detail.target = dialogs;
-      event.detail.shouldSwap = true;
+      event.detail.shouldSwap = dialog.open;
     } else if (xhr.status >= 400 && xhr.getResponseHeader("HX-Retarget") === "#alert") {
       closeDialog();
     }
@@ -143,6 +155,12 @@
     if (!typed) words.textContent = "";
     else if (!(points >= 1 && points <= most)) words.textContent = `Type a whole number from 1 to ${most.toLocaleString()}.`;
     else words.textContent = `Worth ${money(Math.floor(points * Number(field.dataset.rate) + 1e-9), field.dataset.currency)}`;
+  });
+
+  // A payment card's number was typed: it must not stay in sight either.
+  document.addEventListener("panel:forget", (event) => {
+    const field = event.target.matches("input") ? event.target : event.target.querySelector("input");
+    if (field) field.value = "";
   });
 
   // Buttons of our own

@@ -43,7 +43,7 @@ class Migration(migrations.Migration):
                         max_length=3,
                         validators=[
                             django.core.validators.RegexValidator(
-                                "^[A-Z]{3}$", "Use an ISO 4217 code, such as USD."
+                                "^[A-Z]{3}\\Z", "Use an ISO 4217 code, such as USD."
                             )
                         ],
                     ),
@@ -93,7 +93,7 @@ class Migration(migrations.Migration):
                         max_length=64,
                         validators=[
                             django.core.validators.RegexValidator(
-                                "^[A-Za-z0-9._:-]{1,64}$",
+                                "^[A-Za-z0-9._:-]{1,64}\\Z",
                                 "Use 1 to 64 letters, digits, dots, underscores, colons, hyphens.",
                             )
                         ],
@@ -138,7 +138,7 @@ class Migration(migrations.Migration):
                         max_length=64,
                         validators=[
                             django.core.validators.RegexValidator(
-                                "^[A-Za-z0-9._:-]{1,64}$",
+                                "^[A-Za-z0-9._:-]{1,64}\\Z",
                                 "Use 1 to 64 letters, digits, dots, underscores, colons, hyphens.",
                             )
                         ],
@@ -174,7 +174,7 @@ class Migration(migrations.Migration):
                         max_length=64,
                         validators=[
                             django.core.validators.RegexValidator(
-                                "^[A-Za-z0-9._:-]{1,64}$",
+                                "^[A-Za-z0-9._:-]{1,64}\\Z",
                                 "Use 1 to 64 letters, digits, dots, underscores, colons, hyphens.",
                             )
                         ],

@@ -1,5 +1,6 @@
 """A panel of its own over the sandbox, and Chromium in front of it."""
 
+import html
 import os
 import shutil
 import uuid
@@ -7,15 +8,24 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+import requests
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Page,
+    ViewportSize,
+    expect,
+    sync_playwright,
+)
 
 from sandbox.control import Sandbox
 from tests.browser.till import Till
 from tests.browser.watch import Watch
 from tests.support.servers import Database, Panel, running_panel, sqlite_database
+from tests.support.waiting import until
 
-PHONE = {"width": 360, "height": 740}
-PATIENCE_MS = 15_000
+PHONE = ViewportSize(width=360, height=740)
+PATIENCE = 15
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -46,7 +56,7 @@ def chromium() -> str:
 # from working in this thread, and tests of other folders may follow.
 @pytest.fixture(scope="package")
 def browser(chromium: str) -> Iterator[Browser]:
-    expect.set_options(timeout=PATIENCE_MS)
+    expect.set_options(timeout=PATIENCE * 1000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
         yield browser
@@ -69,7 +79,18 @@ def _panel(
 def panel(_panel: Panel, sandbox: Sandbox) -> Panel:
     """Serving, with a fresh sandbox behind it and no redemption in its database."""
     _panel.database.clear()
+    until(lambda: reaches_engine(_panel), "the breaker that a test before opened is closed")
+    sandbox.reset()
     return _panel
+
+
+def reaches_engine(panel: Panel) -> bool:
+    """A look-up ends when all its calls of the engine have."""
+    bearer = requests.post(f"{panel.address}launch", timeout=PATIENCE).json()["bearer"]
+    headers = {"Authorization": f"Bearer {bearer}"}
+    data = {"query": "mara@example.com"}
+    answer = requests.post(f"{panel.address}lookup", data, headers=headers, timeout=PATIENCE)
+    return answer.ok and "can't be reached" not in html.unescape(answer.text)
 
 
 @pytest.fixture
@@ -77,31 +98,51 @@ def database(panel: Panel) -> Database:
     return panel.database
 
 
+@pytest.fixture(scope="package")
+def watch(browser: Browser) -> Iterator[Watch]:
+    context = browser.new_context(locale="en-US", timezone_id="UTC")
+    context.set_default_timeout(PATIENCE * 1000)
+    context.new_page()
+    yield Watch(context)
+    context.close()
+
+
 @pytest.fixture
-def viewport() -> dict[str, int]:
+def viewport() -> ViewportSize:
     """Parametrise it for another size of window."""
     return PHONE
 
 
 @pytest.fixture
-def context(
-    request: pytest.FixtureRequest, browser: Browser, viewport: dict[str, int]
-) -> Iterator[BrowserContext]:
-    """At its end nothing may have gone wrong but what the mark `provokes` names."""
+def context(request: pytest.FixtureRequest, watch: Watch) -> Iterator[BrowserContext]:
+    """At its end nothing may have gone wrong but what the mark `provokes` names.
+
+    One for all tests, for a new one costs a second; what a test leaves in it is cleared away.
+    """
     marks = request.node.iter_markers("provokes")
-    context = browser.new_context(viewport=viewport, locale="en-US", timezone_id="UTC")
-    context.set_default_timeout(PATIENCE_MS)
-    watch = Watch(context, {what for mark in marks for what in mark.args})
-    yield context
+    watch.begin({what for mark in marks for what in mark.args})
+    yield watch.context
     try:
         watch.end()
     finally:
-        context.close()
+        clear(watch.context)
+
+
+def clear(context: BrowserContext) -> None:
+    first, *others = context.pages
+    for page in others:
+        page.close()
+    first.unroute_all(behavior="ignoreErrors")
+    context.set_offline(False)
+    context.clear_permissions()
+    context.clear_cookies()
 
 
 @pytest.fixture
-def page(context: BrowserContext) -> Page:
-    return context.new_page()
+def page(context: BrowserContext, viewport: ViewportSize) -> Page:
+    (page,) = context.pages
+    page.set_viewport_size(viewport)
+    return page
 
 
 @pytest.fixture

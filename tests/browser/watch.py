@@ -2,7 +2,6 @@
 
 import re
 import time
-from dataclasses import dataclass, field
 
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, Response, WebError
 
@@ -14,29 +13,31 @@ document.addEventListener("securitypolicyviolation", (event) =>
 # Chromium's line, and htmx's, for an answer that is no 2xx.
 STATUS = re.compile(r"status of (\d{3})|Response Status Error Code (\d{3})")
 # The same where there was no answer at all.
-NO_ANSWER = re.compile(r"net::ERR_[A-Z_]+|htmx:(sendError|afterRequest|timeout)")
+NO_ANSWER = re.compile(r"net::ERR_[A-Z_]+|htmx:(sendError|sendAbort|afterRequest|timeout)")
 NO_CONNECTION = "no connection"
 LONGEST_CALL = 15
 
 
-@dataclass
 class Watch:
-    """Listens to every page of a context. `provoked` is what the test expects to go wrong."""
+    """Listens to every page of a context, for one test after the other."""
 
-    context: BrowserContext
-    provoked: set[int | str]
-    seen: set[int | str] = field(default_factory=set)
-    complaints: list[str] = field(default_factory=list)
-    under_way: set[Request] = field(default_factory=set)
+    def __init__(self, context: BrowserContext) -> None:
+        self.context = context
+        self.under_way: set[Request] = set()
+        context.add_init_script(TELL_CSP)
+        context.on("console", self._note_line)
+        context.on("weberror", self._note_error)
+        context.on("request", self._note_begun)
+        context.on("requestfinished", self._note_ended)
+        context.on("requestfailed", self._note_failed)
+        context.on("response", self._note_status)
+        self.begin(set())
 
-    def __post_init__(self) -> None:
-        self.context.add_init_script(TELL_CSP)
-        self.context.on("console", self._note_line)
-        self.context.on("weberror", self._note_error)
-        self.context.on("request", lambda request: self.under_way.add(request))
-        self.context.on("requestfinished", lambda request: self.under_way.discard(request))
-        self.context.on("requestfailed", self._note_failed)
-        self.context.on("response", self._note_status)
+    def begin(self, provoked: set[int | str]) -> None:
+        """`provoked` is what the test expects to go wrong."""
+        self.provoked = provoked
+        self.seen: set[int | str] = set()
+        self.complaints: list[str] = []
 
     def _note_line(self, line: ConsoleMessage) -> None:
         if line.type not in {"error", "warning"}:
@@ -49,6 +50,12 @@ class Watch:
 
     def _note_error(self, error: WebError) -> None:
         self.complaints.append(f"page error: {error.error}")
+
+    def _note_begun(self, request: Request) -> None:
+        self.under_way.add(request)
+
+    def _note_ended(self, request: Request) -> None:
+        self.under_way.discard(request)
 
     def _note_failed(self, request: Request) -> None:
         self.under_way.discard(request)
@@ -63,6 +70,7 @@ class Watch:
         for page in self.context.pages:
             self._still(page)
             page.goto("about:blank")
+        self.under_way.clear()
         assert not self.complaints, "\n".join(self.complaints)
         unseen = self.provoked - self.seen
         assert not unseen, f"The test says that it provokes {unseen}; it did not."

@@ -4,8 +4,9 @@ import os
 import sys
 import time
 
-import demo
 import pytest
+
+import demo
 from demo import Children, DemoError, Stopped
 from ports import is_free
 

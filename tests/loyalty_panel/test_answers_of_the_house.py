@@ -119,7 +119,6 @@ def test_where_the_panel_asked_a_failure_is_told_in_its_alert_region(
     def fail(*_: Any) -> None:
         raise RuntimeError("ada@example.com")
 
-    monkeypatch.setattr(views.Installation.objects, "get_queryset", fail, raising=False)
     monkeypatch.setattr(views, "get_object_or_404", fail)
     answer = ask("get", "/panel/shop/", {"HX-Request": "true"})
     assert (answer.status_code, answer["HX-Retarget"]) == (500, "#alert")

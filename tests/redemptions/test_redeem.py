@@ -1,10 +1,13 @@
 """Points become a coupon code once, and a failure never costs a member anything unseen."""
 
+from dataclasses import replace
+
 import pytest
 
 from connectors.errors import Misconfigured, Throttled, Unavailable
 from connectors.yotpo.payloads import Redemption
 from members.models import Member
+from offers.catalogue import catalogue
 from redemptions.actions import Act, redeem
 from redemptions.errors import (
     ActKeyTaken,
@@ -235,3 +238,32 @@ def test_a_code_that_is_open_already_is_not_handed_out_twice(engine, act, mara, 
     redemption = redeem(engine=engine, act=act, member=mara, offer_id=FIVE_OFF)
 
     assert (redemption.state, redemption.code) == (State.UNCERTAIN, "")
+
+
+def test_a_shared_list_of_offers_is_read_anew_for_the_price(
+    engine, sandbox, act, mara, installation, monkeypatch
+):
+    installation.offer_policy = installation.OfferPolicy.SHARED
+    catalogue.read(engine, installation, {})
+    options = engine.options
+
+    def dearer(**asked):
+        return [
+            replace(option, points=550) if option.id == FIVE_OFF else option
+            for option in options(**asked)
+        ]
+
+    monkeypatch.setattr(engine, "options", dearer)
+    redemption = redeem(engine=engine, act=act, member=mara, offer_id=FIVE_OFF)
+
+    assert redemption.points == 550
+
+
+@pytest.mark.parametrize("code", ["x" * 256, "Redeemed"], ids=["too long", "no code"])
+def test_an_answer_whose_code_is_none_is_uncertain(engine, sandbox, act, mara, code):
+    body = {"id": 99, "reward_text": code, "approved": True}
+    sandbox.fault(CREATE, "status", status=200, body=body)
+
+    redemption = redeem(engine=engine, act=act, member=mara, offer_id=FIVE_OFF)
+
+    assert (redemption.state, redemption.engine_id) == (State.UNCERTAIN, 99)

@@ -1,14 +1,18 @@
 """What was lost is found by reading, and what cannot be told goes to a manager."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
 from django.utils import timezone
 
-from connectors.yotpo.payloads import Customer
+from connectors.errors import NotFound
+from connectors.yotpo.payloads import CodeRecord, Customer
+from members.models import Member
 from redemptions.actions import redeem
-from redemptions.evidence import given_back, matches
+from redemptions.evidence import Sight, given_back, has_code, is_ours, skew_of, suspects
 from redemptions.models import PendingRedemption
 from redemptions.settling import see_to, see_to_all
 from redemptions.states import Reason, State
@@ -226,27 +230,49 @@ def at(made: datetime, row: dict) -> dict:
     return {**row, "created_at": (made + timedelta(seconds=row["seconds"])).isoformat()}
 
 
-MATCHES = {
-    "ours": (item(-500, "LP-1"), 1, 0),
-    "another cost": (item(-501, "LP-1"), 0, 0),
-    "another title": (item(-500, "LP-1", title="Tote"), 0, 0),
-    "the title in other letters": (item(-500, "LP-1", title=" $5  OFF "), 1, 0),
-    "too early": (item(-500, "LP-1", -30), 0, 0),
-    "a whole-second clock": (item(-500, "LP-1", -1.5), 1, 0),
-    "too late": (item(-500, "LP-1", 600), 0, 0),
-    "still pending": (item(-500, "Pending"), 0, 1),
-    "approved without a code": (item(-500, "Approved"), 0, 0),
-    "given back since": (item(-500, "Reversed"), 0, 0),
+ROWS = {
+    "ours": (item(-500, "LP-1"), "ours"),
+    "another cost": (item(-501, "LP-1"), "no"),
+    "another title": (item(-500, "LP-1", title="Tote"), "perhaps"),
+    "the title in other letters": (item(-500, "LP-1", title=" $5  OFF "), "ours"),
+    "too early": (item(-500, "LP-1", -30), "no"),
+    "a whole-second clock": (item(-500, "LP-1", -1.5), "ours"),
+    "too late": (item(-500, "LP-1", 600), "no"),
+    "still pending": (item(-500, "Pending"), "perhaps"),
+    "approved without a code": (item(-500, "Approved"), "perhaps"),
+    "given back since": (item(-500, "Reversed"), "no"),
 }
 
 
-@pytest.mark.parametrize(("wanted", "coded", "pending"), MATCHES.values(), ids=MATCHES)
-def test_which_rows_could_be_ours(row, wanted, coded, pending):
+@pytest.mark.parametrize(("wanted", "answer"), ROWS.values(), ids=ROWS)
+def test_which_rows_could_be_ours(row, wanted, answer):
     redemption = row(State.UNCERTAIN)
+    shown = history(at(redemption.requested_at, wanted))
 
-    found = matches(redemption, history(at(redemption.requested_at, wanted)))
+    found = suspects(redemption, Sight(shown, timedelta(0)))
 
-    assert (len(found.coded), len(found.pending)) == (coded, pending)
+    record = CodeRecord(1, "LP-1", MARA, 1, None)
+    verdicts = [
+        "ours" if has_code(r) and is_ours(redemption, r, record) else "perhaps" for r in found
+    ]
+    assert verdicts == ([] if answer == "no" else [answer])
+
+
+@pytest.mark.parametrize("days", [-1, 0, 1])
+def test_a_row_that_tells_only_a_day_may_tell_the_shops_day(row, days):
+    redemption = row(State.UNCERTAIN)
+    day = (redemption.requested_at + timedelta(days=days)).date().isoformat()
+    shown = history({"action": "$5 off", "points": -500, "status": "LP-1", "date": day})
+
+    assert len(suspects(redemption, Sight(shown, timedelta(0)))) == 1
+
+
+@pytest.mark.parametrize(("engine", "skew"), [(7, 7), (-7, -7), (3600, 3600), (10**7, 0)], ids=str)
+def test_clocks_are_compared_with_the_databases(engine, skew):
+    ours = timezone.now()
+    shown = replace(history(), engine_time=ours + timedelta(seconds=engine))
+
+    assert skew_of(shown, ours) == timedelta(seconds=skew)
 
 
 def test_a_row_that_is_still_pending_is_waited_for(engine, row, due, settings, monkeypatch):
@@ -297,4 +323,151 @@ def test_whether_the_points_went_back(row, rows, balance, answer):
 
     shown = history(*(at(made, row) for row in rows), balance=balance)
 
-    assert given_back(redemption, shown) is answer
+    assert given_back(redemption, Sight(shown, timedelta(0)), alone=True) is answer
+
+
+NOT_ALONE = {
+    "a row of another's": ([OURS, BACK_ROW], 640, False),
+    "another's moved the balance": ([OURS], 640, None),
+    "ours is marked": ([MARKED], 140, True),
+    "the row names our code": ([OURS, item(500, "Approved", 60, "LP-1 reversed")], 640, True),
+}
+
+
+@pytest.mark.parametrize(("rows", "balance", "answer"), NOT_ALONE.values(), ids=NOT_ALONE)
+def test_another_reversal_under_way_proves_nothing_of_ours(row, rows, balance, answer):
+    made = timezone.now() - timedelta(minutes=2)
+    redemption = row(
+        State.REVERSING,
+        code="LP-1",
+        requested_at=made,
+        first_reversal_attempt_at=made + timedelta(seconds=30),
+        balance_before_reversal=140,
+        newest_row_before_reversal=made + timedelta(seconds=2),
+    )
+    shown = history(*(at(made, r) for r in rows), balance=balance)
+
+    assert given_back(redemption, Sight(shown, timedelta(0)), alone=False) is answer
+
+
+@pytest.fixture
+def history_says(engine, monkeypatch):
+    """The engine shows what it took in another way than the sandbox does."""
+    read = engine.customer
+
+    def say(**changes):
+        def shown(**asked):
+            customer = read(**asked)
+            rows = tuple(
+                replace(r, **changes) if r.points in {-500, -77} else r
+                for r in customer.history or ()
+            )
+            return replace(customer, history=rows)
+
+        monkeypatch.setattr(engine, "customer", shown)
+
+    return say
+
+
+UNEXPLAINED = {
+    "approved instead of the code": {"status": "Approved"},
+    "another title": {"title": "Five dollars off"},
+    "the day before": {"created_at": None, "on": (timezone.now() - timedelta(days=1)).date()},
+}
+
+
+@pytest.mark.parametrize("changes", UNEXPLAINED.values(), ids=UNEXPLAINED)
+def test_points_that_went_are_never_called_not_taken(
+    engine, settings, lost, due, history_says, changes
+):
+    settings.ENGINE_SETTLE_SECONDS = 0.0
+    redemption = lost()
+    history_says(**changes)
+
+    for _ in range(3):
+        see_to(engine, due(redemption))
+
+    assert redemption.state != State.NOT_MADE
+
+
+@pytest.mark.parametrize("email", [None, "unknown"])
+def test_a_code_whose_record_tells_nothing_is_waited_for(
+    engine, settings, lost, due, monkeypatch, email
+):
+    settings.ENGINE_SETTLE_SECONDS = 0.0
+    redemption = lost()
+
+    def record(code):
+        if email == "unknown":
+            raise NotFound("yotpo", "GET", "/redemption_codes")
+        return CodeRecord(1, code, None, None, None)
+
+    monkeypatch.setattr(engine, "redemption_code", record)
+    for _ in range(3):
+        see_to(engine, due(redemption))
+
+    assert redemption.state == State.UNCERTAIN
+
+
+def test_a_variable_offers_title_may_name_the_money(engine, sandbox, lost, history_says):
+    redemption = lost(offer_id=BY_POINTS, points=77)
+    history_says(title="$0.77 Off")
+
+    see_to(engine, redemption)
+
+    assert (redemption.state, redemption.code) == (State.ISSUED, sandbox.redemptions()[-1]["code"])
+
+
+def test_one_candidate_beside_a_pending_row_is_not_taken(engine, sandbox, lost, monkeypatch):
+    """Ours may be the pending one, and the coded one the member's own, made online."""
+    redemption = lost("drop_before")
+    sandbox.redeem_online(MARA, FIVE_OFF)
+    read = engine.customer
+
+    def shown(**asked):
+        customer = read(**asked)
+        ours = next(r for r in customer.history if r.points == -500)
+        return replace(customer, history=(*customer.history, replace(ours, status="Pending")))
+
+    monkeypatch.setattr(engine, "customer", shown)
+    see_to(engine, redemption)
+
+    assert redemption.state == State.UNCERTAIN
+
+
+def test_a_reading_without_a_history_does_not_count(engine, settings, lost, due, monkeypatch):
+    settings.ENGINE_SETTLE_SECONDS = 0.0
+    redemption = lost("drop_before")
+    read = engine.customer
+    monkeypatch.setattr(engine, "customer", lambda **a: replace(read(**a), history=None))
+    see_to(engine, due(redemption))
+    monkeypatch.setattr(engine, "customer", read)
+
+    assert see_to(engine, due(redemption)).state == State.UNCERTAIN
+    assert see_to(engine, due(redemption)).state == State.NOT_MADE
+
+
+def test_a_code_that_another_open_redemption_holds_is_a_managers_matter(engine, sandbox, lost, row):
+    redemption = lost()
+    code = sandbox.redemptions()[-1]["code"]
+    row(State.ISSUED, offer_id=TOTE, code=code, engine_id=1)
+
+    see_to(engine, redemption)
+
+    assert (redemption.state, redemption.reason) == (State.DISPUTED, Reason.CODE_HELD_TWICE)
+
+
+def test_one_row_that_cannot_be_read_does_not_keep_the_others_waiting(engine, lost, row):
+    redemption = lost()
+    strange = Member.objects.seen("else@example.com")
+    row(State.UNCERTAIN, member=strange)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE members_member SET email = %s WHERE email_index = %s",
+            ["not-a-token", strange.email_index],
+        )
+
+    see_to_all(engine)
+
+    redemption.refresh_from_db()
+    assert redemption.state == State.ISSUED

@@ -2,8 +2,9 @@
 
 import pytest
 
+from connectors.errors import ReplyLost
 from connectors.yotpo.payloads import Redemption
-from redemptions.actions import redeem, undo, write_success
+from redemptions.actions import redeem, undo, write_failure, write_success
 from redemptions.errors import CannotUndo
 from redemptions.models import PendingRedemption
 from redemptions.settling import see_to
@@ -229,3 +230,82 @@ def test_an_answer_that_comes_late_wins(row, state, facts, end):
     write_success(redemption, Redemption(7, "LP-LATE", approved=True, created_at=None))
 
     assert (redemption.state, redemption.code) == (end, "LP-LATE")
+
+
+@pytest.mark.parametrize("shown", SHOWN_AS)
+def test_another_undo_meanwhile_is_not_taken_for_ours(
+    engine, sandbox, another_act, mara, due, shown
+):
+    """Two codes for one offer: the first undo is lost before it acted, the second goes through."""
+    sandbox.switch(cancellation_history=shown)
+    sandbox.adjust(MARA, 500)
+    first, second = (
+        redeem(engine=engine, act=another_act(), member=mara, offer_id=FIVE_OFF, another=True)
+        for _ in range(2)
+    )
+    sandbox.fault(CANCEL, "drop_before")
+    undo(engine=engine, redemption=first)
+    undo(engine=engine, redemption=second)
+    assert (first.state, second.state) == (State.REVERSING, State.REVERSED)
+
+    see_to(engine, due(first))
+
+    assert (first.state, sandbox.balance(MARA)) == (State.REVERSED, 1140)
+
+
+NO_YES = {"success false": {"success": False}, "an error": {"error": "no"}}
+
+
+@pytest.mark.parametrize("body", NO_YES.values(), ids=NO_YES)
+def test_a_yes_that_says_no_is_none(engine, sandbox, issued, due, body):
+    sandbox.fault(CANCEL, "status", status=200, body=body)
+
+    undo(engine=engine, redemption=issued)
+    assert (issued.state, sandbox.balance(MARA)) == (State.REVERSING, 140)
+
+    assert see_to(engine, due(issued)).state == State.REVERSED
+
+
+def test_a_code_that_cannot_be_read_yet_is_asked_for_again(
+    engine, sandbox, issued, due, monkeypatch
+):
+    PendingRedemption.objects.filter(pk=issued.pk).update(engine_id=None)
+    issued.refresh_from_db()
+    sandbox.fault("GET /redemption_codes", "status", status=404, body="{}")
+    undo(engine=engine, redemption=issued)
+    assert issued.state == State.REVERSING
+
+    assert see_to(engine, due(issued)).state == State.REVERSED
+
+
+def test_a_code_that_stays_unknown_is_a_managers_matter(engine, sandbox, issued, due, settings):
+    settings.ENGINE_SETTLE_SECONDS = 0.0
+    PendingRedemption.objects.filter(pk=issued.pk).update(engine_id=None)
+    issued.refresh_from_db()
+    sandbox.fault("GET /redemption_codes", "status", status=404, body="{}", times=None)
+
+    with pytest.raises(CannotUndo):
+        undo(engine=engine, redemption=issued)
+
+    assert issued.state == State.DISPUTED
+
+
+def test_an_answer_that_comes_after_another_was_given_back_is_a_managers_matter(row):
+    redemption = row(State.REQUESTED)
+    facts = {"state": State.REVERSED, "reason": Reason.LET_GO, "code": "LP-OTHER"}
+    PendingRedemption.objects.filter(pk=redemption.pk).update(**facts)
+
+    write_success(redemption, Redemption(7, "LP-LATE", approved=True, created_at=None))
+
+    assert (redemption.state, redemption.reason) == (State.DISPUTED, Reason.LATE_REPLY)
+    assert "LP-LATE" in redemption.engine_words
+
+
+def test_a_late_answer_without_a_code_leaves_its_id(row):
+    redemption = row(State.REQUESTED)
+    PendingRedemption.objects.filter(pk=redemption.pk).update(state=State.UNCERTAIN)
+
+    write_failure(redemption, ReplyLost("yotpo", "POST", "/redemptions", 200, engine_id=7))
+
+    redemption.refresh_from_db()
+    assert (redemption.state, redemption.engine_id) == (State.UNCERTAIN, 7)

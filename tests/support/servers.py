@@ -66,8 +66,8 @@ class Database:
             path = self.url.removeprefix("sqlite:///")
             with closing(sqlite3.connect(path, timeout=20)) as connection, connection:
                 return connection.execute(statement, values).fetchall()
-        with psycopg.connect(self.url) as connection:
-            cursor = connection.execute(statement.replace("?", "%s").encode(), values)
+        with psycopg.connect(self.url) as server:
+            cursor = server.execute(statement.replace("?", "%s").encode(), values)
             return cursor.fetchall() if cursor.description else []
 
     def clear(self) -> None:

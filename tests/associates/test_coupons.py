@@ -1,0 +1,136 @@
+"""The code as it is shown: in letters, as Code 128 and as QR, and its age."""
+
+import xml.etree.ElementTree as ET
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from associates.coupons import bars, coupon_context, qr
+from associates.templatetags.panel import age, thousands
+from members.models import Member
+from redemptions.models import PendingRedemption
+from redemptions.states import State
+from tests.associates.panel import FIVE_OFF, Panel, code_of, text_of, words
+
+CODES = {
+    "usual": "LP-7Q2F-K9XD",
+    "digits": "0012345678",
+    "small letters": "abc-def",
+    "one sign": "X",
+    "long": "A" * 80,
+    "signs": "A&B<C>\"D'",
+}
+
+
+@pytest.mark.parametrize("code", CODES.values(), ids=CODES.keys())
+def test_bars_are_whole_modules_from_edge_to_edge(code: str) -> None:
+    drawn: Any = bars(code)
+    places = [int(part.partition(" ")[0]) for part in drawn["path"].split("M")[1:]]
+    assert places[0] == 0
+    assert places[-1] == drawn["width"] - 1
+    assert places == sorted(set(places))
+    # Start, checksum and stop are 11 + 11 + 13 modules, every sign at most 11.
+    assert 35 < drawn["width"] <= 35 + 11 * (len(code) + 2)
+
+
+def test_other_codes_have_other_bars() -> None:
+    assert bars("LP-1")["path"] != bars("LP-2")["path"]  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    "code", ["é", "コード", "a\nb", "\0"], ids=["accent", "kana", "break", "NUL"]
+)
+def test_what_code_128_cannot_write_has_no_bars(code: str) -> None:
+    assert bars(code) is None
+
+
+@pytest.mark.parametrize("code", [*CODES.values(), "コード"], ids=[*CODES, "kana"])
+def test_a_qr_code_is_an_image_without_a_style_of_its_own(code: str) -> None:
+    drawn = qr(code)
+    assert ET.fromstring(drawn).attrib["class"] == "qr"
+    assert "style" not in drawn
+    assert "<script" not in drawn
+
+
+def test_a_code_is_shown_as_text_bars_and_qr(panel: Panel, mara: Member) -> None:
+    answer = panel.redeem(panel.act(mara, FIVE_OFF))
+    page = text_of(answer)
+    assert code_of(answer) == PendingRedemption.objects.get().code
+    assert 'class="bars"' in page
+    assert 'class="qr"' in page
+    assert "Takes $5.00 off" in page
+    assert "500 points" in page
+    assert "just now" in page
+    assert "panel:answered" in answer["HX-Trigger"]
+
+
+# State -> what the associate reads.
+TOLD = {
+    State.REQUESTED: "do not redeem again",
+    State.UNCERTAIN: "do not redeem again",
+    State.ISSUED: "Takes $5.00 off",
+    State.USED: "used in a sale",
+    State.REVERSING: "has not confirmed it yet",
+    State.REVERSED: "500 points are back",
+    State.CANCELLED: "No points were taken",
+    State.NOT_MADE: "You can redeem again",
+    State.DISPUTED: "Ask a manager",
+}
+
+
+def test_every_state_but_a_refusal_has_words() -> None:
+    assert set(TOLD) | {State.REFUSED} == set(State)
+
+
+@pytest.mark.parametrize("state", TOLD)
+def test_each_state_is_told(panel: Panel, mara: Member, state: State) -> None:
+    panel.redeem(panel.act(mara, FIVE_OFF))
+    PendingRedemption.objects.update(state=state, first_reversal_attempt_at=timezone.now())
+    redemption = PendingRedemption.objects.get()
+    answer = panel.get(f"redemptions/{redemption.id}", {"member": str(mara.id)})
+    assert answer.status_code == 200
+    page = " ".join(text_of(answer).split())
+    assert TOLD[state] in page
+    assert (code_of(answer) != "") is (state == State.ISSUED)
+    assert ("every 2s" in page) is (state in {State.REQUESTED, State.UNCERTAIN, State.REVERSING})
+
+
+@pytest.mark.parametrize("state", sorted(set(State) - {State.ISSUED}))
+def test_a_code_that_does_not_count_is_not_drawn(state: State) -> None:
+    context = coupon_context(PendingRedemption(state=state, code="LP-1", currency="USD"))
+    assert (context["barcode"], context["qr"]) == (None, "")
+
+
+def test_an_undo_that_waits_for_the_answer_says_so(panel: Panel, mara: Member, sandbox) -> None:
+    sandbox.fault("POST /redemptions", "html")
+    panel.redeem(panel.act(mara, FIVE_OFF))
+    redemption = PendingRedemption.objects.get()
+    answer = panel.post(f"redemptions/{redemption.id}/undo", {"member": str(mara.id)})
+    assert "the points go back at once" in words(answer)
+
+
+AGES = {
+    "now": (timedelta(seconds=0), "just now"),
+    "the clock is behind": (timedelta(seconds=-30), "just now"),
+    "less than a minute": (timedelta(seconds=59), "just now"),
+    "a minute": (timedelta(seconds=60), "1 min ago"),
+    "nearly an hour": (timedelta(minutes=59, seconds=59), "59 min ago"),
+    "an hour": (timedelta(hours=1), "1 h ago"),
+    "nearly two days": (timedelta(hours=47, minutes=59), "47 h ago"),
+    "two days": (timedelta(hours=48), "2 days ago"),
+    "a year": (timedelta(days=365), "365 days ago"),
+}
+
+
+@pytest.mark.parametrize(("span", "said"), AGES.values(), ids=AGES.keys())
+def test_an_age_is_said_as_one_says_it(span: timedelta, said: str) -> None:
+    assert age(timezone.now() - span) == said
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"), [(0, "0"), (999, "999"), (1_000, "1,000"), (-1_234_567, "-1,234,567")]
+)
+def test_thousands_are_set_apart(number: int, shown: str) -> None:
+    assert thousands(number) == shown

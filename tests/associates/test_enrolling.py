@@ -1,0 +1,154 @@
+"""Enrolling: prefilled, checked, never twice, and the wait until the engine knows the member."""
+
+import pytest
+
+from members.models import Consent, Member
+from sandbox.control import Sandbox
+from stores.models import Associate, Store
+from tests.associates.panel import Panel, Value, hidden, text_of, words
+
+ENROL = "POST /customers"
+IDA: dict[str, Value] = {
+    "email": "ida@example.com",
+    "phone": "(415) 555-0166",
+    "first_name": " Ida ",
+    "last_name": "Nightfall",
+}
+
+
+def value_of(page: str, name: str) -> str:
+    return page.partition(f'name="{name}"')[2].partition('value="')[2].partition('"')[0]
+
+
+QUERIES = {
+    "an email": ("ida@example.com", {"email": "ida@example.com", "phone": ""}),
+    "a phone": ("(415) 555-0166", {"email": "", "phone": "(415) 555-0166"}),
+    "nothing": ("", {"email": "", "phone": ""}),
+    "nonsense": ("ida", {"email": "", "phone": ""}),
+    "a payment card": ("4111 1111 1111 1111", {"email": "", "phone": ""}),
+}
+
+
+@pytest.mark.parametrize(("query", "filled"), QUERIES.values(), ids=QUERIES.keys())
+def test_the_form_is_prefilled_with_what_was_looked_up(
+    panel: Panel, query: str, filled: dict[str, str]
+) -> None:
+    answer = panel.post("new", {"query": query})
+    assert answer.status_code == 200
+    assert {name: value_of(text_of(answer), name) for name in filled} == filled
+
+
+def test_the_box_for_marketing_is_not_ticked(panel: Panel) -> None:
+    page = text_of(panel.post("new"))
+    assert 'type="checkbox" name="marketing">' in page
+
+
+def test_a_new_member_is_made_with_what_was_typed(panel: Panel, sandbox: Sandbox) -> None:
+    answer = panel.post("enrol", IDA)
+    assert answer.status_code == 200
+    assert "needs a few seconds" in text_of(answer)
+    [made] = [person for person in sandbox.customers() if person["email"] == "ida@example.com"]
+    assert (made["first_name"], made["last_name"]) == ("Ida", "Nightfall")
+    assert (made["phone_number"], made["opted_in"]) == ("+14155550166", True)
+
+
+def test_a_phone_is_sent_as_the_stores_region_reads_it(
+    panel: Panel, sandbox: Sandbox, store: Store
+) -> None:
+    store.region = "GB"
+    store.save()
+    panel.post("enrol", {**IDA, "phone": "020 7946 0199"})
+    assert sandbox.customers()[-1]["phone_number"] == "+442079460199"
+
+
+def test_the_wait_ends_when_the_engine_knows_the_member(panel: Panel, sandbox: Sandbox) -> None:
+    sandbox.switch(new_customer_delay_seconds=3600)
+    answer = panel.post("enrol", IDA)
+    fields = {name: hidden(answer, name) for name in ("new", "tries", "sure")}
+    assert (fields["tries"], fields["sure"]) == ("0", "1")
+    answer = panel.post("enrol/wait", fields)
+    assert hidden(answer, "tries") == "1"
+
+    sandbox.add_member(email="other@example.com")
+    sandbox.switch(new_customer_delay_seconds=0)
+    panel.post("enrol", {**IDA, "email": "eve@example.com"})
+    answer = panel.post("enrol", {**IDA, "email": "eve@example.com"})
+    assert "Already a member" in words(answer)
+
+
+def test_a_wait_that_takes_long_says_that_the_sale_may_go_on(panel: Panel) -> None:
+    waiting = panel.post("enrol", IDA)
+    fields = {"new": hidden(waiting, "new"), "tries": "19", "sure": "1"}
+    assert "takes longer than usual" not in words(
+        panel.post("enrol/wait", {**fields, "tries": "18"})
+    )
+    page = panel.post("enrol/wait", fields)
+    assert "takes longer than usual" in words(page)
+    assert "every 5s" in text_of(page)
+
+
+def test_in_the_end_the_new_member_is_shown(panel: Panel, sandbox: Sandbox) -> None:
+    sandbox.switch(new_customer_delay_seconds=0)
+    waiting = panel.post("enrol", IDA)
+    fields = {name: hidden(waiting, name) for name in ("new", "tries", "sure")}
+    answer = panel.post("enrol/wait", fields)
+    assert "Welcome! The new member is enrolled." in words(answer)
+    assert ">Ida Nightfall<" in text_of(answer)
+    assert sandbox.call_counts()[ENROL] == 1
+
+
+def test_a_consent_is_kept_once_with_who_asked_and_where(
+    panel: Panel, sandbox: Sandbox, store: Store, ana: Associate
+) -> None:
+    sandbox.switch(new_customer_delay_seconds=0)
+    waiting = panel.post("enrol", {**IDA, "marketing": "on"})
+    fields = {name: hidden(waiting, name) for name in ("new", "tries", "sure")}
+    for _ in range(3):
+        panel.post("enrol/wait", fields)
+    consent = Consent.objects.get()
+    assert (consent.granted, consent.store, consent.associate) == (True, store, ana)
+    assert Member.objects.count() == 1
+
+
+# Twins
+
+
+@pytest.mark.usefixtures("nothing_moves")
+@pytest.mark.parametrize("email", ["mara@example.com", " MARA@Example.com "], ids=["same", "caps"])
+def test_a_member_by_that_email_is_shown_and_not_changed(
+    panel: Panel, sandbox: Sandbox, email: str
+) -> None:
+    answer = panel.post("enrol", {**IDA, "email": email, "force": "1"})
+    assert answer.status_code == 200
+    assert "Already a member: nothing was changed." in words(answer)
+    assert ">Mara Quill<" in text_of(answer)
+    assert ENROL not in sandbox.call_counts()
+    assert not Consent.objects.exists()
+
+
+@pytest.mark.usefixtures("nothing_moves")
+def test_a_member_by_that_phone_is_named_and_masked(panel: Panel, sandbox: Sandbox) -> None:
+    answer = panel.post("enrol", {**IDA, "phone": "(415) 555-0123"})
+    assert answer.status_code == 409
+    page = text_of(answer)
+    assert "M••• Q•••" in page
+    assert "m•••@example.com" in page
+    assert "Mara" not in page
+    assert (value_of(page, "email"), value_of(page, "force")) == ("ida@example.com", "1")
+    assert "Enrol anyway" in page
+    assert ENROL not in sandbox.call_counts()
+
+
+def test_on_a_clear_yes_a_family_shares_its_phone(panel: Panel, sandbox: Sandbox) -> None:
+    answer = panel.post("enrol", {**IDA, "phone": "(415) 555-0123", "force": "1"})
+    assert answer.status_code == 200
+    assert sandbox.call_counts()[ENROL] == 1
+    assert sandbox.customers()[-1]["phone_number"] == "+14155550123"
+
+
+def test_pressed_twice_nobody_is_made_twice(panel: Panel, sandbox: Sandbox) -> None:
+    for _ in range(2):
+        panel.post("enrol", IDA)
+    emails = [person["email"] for person in sandbox.customers()]
+    assert emails.count("ida@example.com") == 1
+    assert Consent.objects.count() == 1

@@ -1,0 +1,48 @@
+"""A request that goes out, or is answered, only when the test lets it."""
+
+import time
+
+from playwright.sync_api import APIResponse, Page, Route
+
+LONGEST = 15
+# What comes of an answer is done in this time.
+WORKED_IN_MS = 150
+
+
+class Held:
+    """The next request to an address; later ones to it pass."""
+
+    def __init__(self, page: Page, address: str) -> None:
+        self._page = page
+        self._address = address
+        self._routes: list[Route] = []
+        self._answer: APIResponse | None = None
+        page.route(address, self._hold, times=1)
+
+    def _hold(self, route: Route) -> None:
+        self._routes.append(route)
+
+    def wait(self) -> None:
+        """Until the page has sent it."""
+        end = time.monotonic() + LONGEST
+        while not self._routes:
+            assert time.monotonic() < end, f"Nothing was sent to {self._address}"
+            self._page.wait_for_timeout(20)
+
+    def let_go(self) -> None:
+        """It goes to the server, and its answer to the page."""
+        self.answer_later()
+        self.answer_now()
+
+    def answer_later(self) -> None:
+        """It goes to the server; its answer is kept back."""
+        self._answer = self._routes[0].fetch()
+
+    def answer_now(self) -> None:
+        assert self._answer is not None
+        self._routes[0].fulfill(response=self._answer)
+        self._page.wait_for_timeout(WORKED_IN_MS)
+
+    def break_off(self) -> None:
+        """As when the network fails."""
+        self._routes[0].abort()
