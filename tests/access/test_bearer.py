@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
@@ -42,6 +42,22 @@ def test_only_the_tokens_hash_is_kept(token: str) -> None:
         row = str(cursor.fetchone())
     assert Bearer.objects.get().token_sha256 in row
     assert token not in row
+
+
+@pytest.mark.database
+def test_the_database_keeps_one_bearer_of_a_token(till: Till, ana: Associate, token: str) -> None:
+    first = Bearer.objects.get()
+    Bearer.issue(till, ana)
+    copy = Bearer(
+        token_sha256=first.token_sha256,
+        installation=first.installation,
+        till=till,
+        associate=ana,
+        expires_at=first.expires_at,
+    )
+    with pytest.raises(IntegrityError), transaction.atomic():
+        copy.save()
+    assert Bearer.objects.count() == 2
 
 
 def test_every_token_is_another(till: Till, ana: Associate) -> None:

@@ -10,6 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from associates import member_screen
+from members import last_known
 from members.models import LastKnown, Member
 from offers.catalogue import catalogue
 from redemptions.models import PendingRedemption
@@ -68,7 +69,11 @@ def test_the_screen_says_why_a_member_is_special(panel: Panel, query: str, shown
     assert shown in page_of(panel, query)
 
 
-@pytest.mark.parametrize("query", ["otto@example.com", "404 555 0112", "nell@example.com"])
+@pytest.mark.parametrize(
+    "query",
+    ["otto@example.com", "404 555 0112", "nell@example.com"],
+    ids=["opted out", "without email", "below zero"],
+)
 def test_for_some_there_is_no_button_to_redeem(panel: Panel, query: str) -> None:
     assert ask_tokens(panel.look_up(query)) == {}
 
@@ -262,3 +267,60 @@ def test_a_refreshed_screen_replaces_each_part_where_it_stands(panel: Panel, mar
     page = text_of(panel.get(f"members/{mara.id}"))
     assert page.count('hx-swap-oob="true"') == 3
     assert 'id="coupon-slot"' not in page
+
+
+# While the engine is away
+
+
+@pytest.fixture
+def engine_away(
+    panel: Panel, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[], None]:
+    """Mara was looked up before."""
+    monkeypatch.setattr(last_known, "batch", last_known.Batch())
+    panel.look_up("mara@example.com")
+    last_known.batch.write()
+    return lambda: sandbox.fault("*", "drop_before", times=None) and None
+
+
+@pytest.mark.database
+@pytest.mark.parametrize("query", ["mara@example.com", "(415) 555-0123"], ids=["email", "phone"])
+def test_while_the_engine_is_away_the_last_known_figures_are_shown(
+    panel: Panel, engine_away: Callable[[], None], query: str
+) -> None:
+    engine_away()
+    answer = panel.look_up(query)
+    page = " ".join(text_of(answer).split())
+    assert answer.status_code == 200
+    assert "These are the last known figures (just now); nothing can be redeemed now." in page
+    assert '<span class="number">640</span> points' in page
+    assert ask_tokens(answer) == {}
+
+
+def test_while_the_engine_is_away_a_stranger_is_told_apart_from_nobody(
+    panel: Panel, engine_away: Callable[[], None]
+) -> None:
+    engine_away()
+    answer = panel.look_up("bea@example.com")
+    assert answer.status_code == 503
+    assert "can't be reached" in words(answer)
+
+
+def test_while_the_engine_is_away_newer_figures_on_the_screen_stay(
+    panel: Panel, mara: Member, engine_away: Callable[[], None]
+) -> None:
+    engine_away()
+    answer = panel.get(f"members/{mara.id}")
+    assert answer.status_code == 503
+    assert "may be old" in words(answer)
+    assert "640" not in text_of(answer)
+
+
+def test_while_the_engine_is_away_nothing_is_redeemed(
+    panel: Panel, mara: Member, engine_away: Callable[[], None]
+) -> None:
+    act = panel.act(mara, FIVE_OFF)
+    engine_away()
+    answer = panel.redeem(act)
+    assert answer.status_code == 503
+    assert not PendingRedemption.objects.exists()

@@ -4,7 +4,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from members.models import Member, MemberQuerySet
@@ -55,6 +55,15 @@ def test_an_email_nobody_has_finds_nobody(db: None) -> None:
 def test_a_member_is_shown_without_a_name_or_an_email(db: None) -> None:
     member = Member.objects.seen(ADDRESS)
     assert str(member) == f"Member {str(member.id)[:8]}"
+
+
+@pytest.mark.database
+def test_the_database_keeps_one_row_of_an_email(db: None) -> None:
+    member = Member.objects.seen(ADDRESS)
+    Member.objects.create(email="ida@example.com", email_index="another index")
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Member.objects.create(email=ADDRESS, email_index=member.email_index)
+    assert Member.objects.count() == 2
 
 
 @pytest.mark.database

@@ -13,7 +13,9 @@ from sandbox.yotpo.seed_members import MEMBERS
 from tests.output.personal import findings
 
 # A line of the web server's log, in words or in JSON.
-REQUEST_LINE = re.compile(r"loyalty_panel\.request.*\broute\W+panel/.*?(\w+)[\s\"]")
+REQUEST_LINE = re.compile(
+    r"^(?=.*loyalty_panel\.request).*\broute\W+panel/\S*?(\w+)[\s\"]", re.MULTILINE
+)
 # What customers' data goes through on its way: a run that logged none of these proves nothing.
 WITH_PEOPLE = {"lookup", "redeem", "undo", "enrol"}
 
@@ -60,7 +62,7 @@ PLANTED = {
     "a phone": (PHONE, "a phone"),
     "a phone in an address": (f"phone_number={quote_plus(PHONE)}&x=1", "a phone"),
     "a phone without its country": (f"digits {national(PHONE)}.", "a phone"),
-    "a phone in groups": ("({}) {}-{}".format(PHONE[2:5], PHONE[5:8], PHONE[8:]), "a phone"),
+    "a phone in groups": (f"({PHONE[2:5]}) {PHONE[5:8]}-{PHONE[8:]}", "a phone"),
     "a foreign phone": (str(next(m.phone for m in MEMBERS if "+44" in str(m.phone))), "a phone"),
     "a last name": ("Hello Lindqvist!", "a name"),
     "a whole name": (f"Hello {MARA.first} {MARA.last}!", "a name"),
@@ -71,7 +73,7 @@ PLANTED = {
     "the API key": (f"x-api-key: {API_KEY}", "the API key"),
 }
 HARMLESS = {
-    "a request line": "[info] request [loyalty_panel.request] method=POST route=panel/lookup ms=3.1",
+    "a request line": "[loyalty_panel.request] method=POST ms=3.1 route=panel/lookup status=200",
     "a scrubbed line": "no customer [email] at [phone]",
     "the shop and its people": "Quill & Thread (demo), Harbor Street; Ben Okafor",
     "Python's words": "from collections import Counter  # Exact",
