@@ -24,6 +24,9 @@ OUTPUT = ROOT / "var" / "test-output"
 LONGEST_LEG_SECONDS = 900
 ENDED_WITHIN_SECONDS = 30
 
+# Named at the end of a leg, so that what makes the whole run long stays in sight.
+SLOW_ONES = ("--durations=10", "--durations-min=5")
+
 
 @dataclass(frozen=True)
 class Leg:
@@ -91,7 +94,8 @@ def run(leg: Leg, env: Mapping[str, str]) -> Outcome:
     if leg.on_postgres:
         env = {**env, "DATABASE_URL": env["POSTGRES_URL"]}
     started = time.monotonic()
-    code = tee([sys.executable, "-m", "pytest", *leg.pytest], env, OUTPUT / f"{leg.name}.log")
+    command = [sys.executable, "-m", "pytest", *leg.pytest, *SLOW_ONES]
+    code = tee(command, env, OUTPUT / f"{leg.name}.log")
     return Outcome(leg, "passed" if code == 0 else "FAILED", time.monotonic() - started)
 
 
