@@ -88,7 +88,7 @@ def explain(request: HttpRequest, error: Exception) -> HttpResponse:
 def alert(request: HttpRequest, text: str, status: int) -> HttpResponse:
     """Words in the alert region; whatever else is on the screen stays as it is."""
     response = render(request, "associates/alert.html", {"text": text}, status=status)
-    return reswap(retarget(response, "#alert"), "innerHTML")
+    return reswap(retarget(response, "#alert"), "innerHTML show:top")
 
 
 def unexpected(request: HttpRequest) -> HttpResponse:

@@ -10,12 +10,23 @@
   let launching = null;
   const retried = new WeakSet();
 
-  const say = (text) => {
+  // In the alert region or, as that lies behind an open dialog, in the dialog that asked.
+  const say = (text, elt) => {
     const words = document.createElement("p");
     words.className = "alert";
     words.textContent = text;
-    alertRegion.replaceChildren(words);
+    const dialog = elt?.closest("dialog[open]");
+    if (dialog) {
+      words.setAttribute("role", "alert");
+      takeBack(dialog);
+      dialog.querySelector(".row.end").before(words);
+    } else {
+      alertRegion.replaceChildren(words);
+      alertRegion.scrollIntoView({ block: "nearest" });
+    }
   };
+
+  const takeBack = (dialog) => dialog?.querySelector("[role=alert]")?.remove();
 
   async function trade() {
     const answer = await fetch(page.dataset.launch, {
@@ -39,14 +50,14 @@
 
   const ready = () => (bearer && performance.now() < bearer.until ? Promise.resolve() : launch());
 
-  const sayWhyNot = (error) =>
-    say(error instanceof TypeError ? "No connection. Check the network, then try again." : error.message);
+  const sayWhyNot = (elt) => (error) =>
+    say(error instanceof TypeError ? "No connection. Check the network, then try again." : error.message, elt);
 
   document.addEventListener("htmx:confirm", (event) => {
     event.preventDefault();
     // One at a time: no other dialog while one still asks, seen or unseen.
     if (event.detail.target === dialogs && isAsking()) return;
-    ready().then(() => event.detail.issueRequest(true), sayWhyNot);
+    ready().then(() => event.detail.issueRequest(true), sayWhyNot(event.detail.elt));
   });
 
   document.addEventListener("htmx:configRequest", (event) => {
@@ -56,7 +67,10 @@
   const isPoll = (config) => config.triggeringEvent == null || config.triggeringEvent.type === "load";
 
   document.addEventListener("htmx:beforeRequest", (event) => {
-    if (!isPoll(event.detail.requestConfig)) alertRegion.replaceChildren();
+    const { elt, requestConfig } = event.detail;
+    if (isPoll(requestConfig)) return;
+    alertRegion.replaceChildren();
+    takeBack(elt.closest("dialog"));
   });
 
   // An expired bearer: renew and send the same form once more. Its act key is the same, so
@@ -69,20 +83,19 @@
     }
     bearer = null;
     if (retried.has(elt)) {
-      say("This panel's session is over. Reload it.");
+      say("This panel's session is over. Reload it.", elt);
       return;
     }
     retried.add(elt);
     launch().then(
-      () => htmx.ajax(requestConfig.verb, requestConfig.path, { source: elt }),
-      sayWhyNot,
+      () => htmx.ajax(requestConfig.verb, requestConfig.path, { source: elt, event: requestConfig.triggeringEvent }),
+      sayWhyNot(elt),
     );
   });
 
   for (const failure of ["htmx:sendError", "htmx:timeout"]) {
     document.addEventListener(failure, (event) => {
-      closeDialogOver(event.detail.elt);
-      say("No answer. Check the network, then try again: nothing is done twice.");
+      say("No answer. Check the network, then try again: nothing is done twice.", event.detail.elt);
     });
   }
 
@@ -90,19 +103,6 @@
 
   const dialogs = document.getElementById("dialog");
   const isAsking = () => dialogs.querySelector(".htmx-request") !== null;
-
-  function closeDialogOver(elt) {
-    // Words in the alert region lie behind a dialog; those of a failed act are shown inside.
-    const open = elt.closest("dialog");
-    if (!open) return;
-    open.querySelector("[data-failed]")?.remove();
-    const words = document.createElement("p");
-    words.className = "alert";
-    words.dataset.failed = "";
-    words.setAttribute("role", "alert");
-    words.textContent = "No answer. Try again: it is not done twice.";
-    open.querySelector(".row.end").before(words);
-  }
 
   const closeDialog = () => dialogs.querySelector("dialog")?.close();
 
@@ -136,6 +136,15 @@
     } else if (xhr.status >= 400 && xhr.getResponseHeader("HX-Retarget") === "#alert") {
       closeDialog();
     }
+  });
+
+  // A code that was asked for further down, and whose it is, come into view together.
+  document.addEventListener("htmx:afterSettle", (event) => {
+    const { target, requestConfig } = event.detail;
+    const member = document.getElementById("member");
+    if (target?.id !== "coupon-slot" || !member || isPoll(requestConfig)) return;
+    const cutOff = member.getBoundingClientRect().top < 0 || target.getBoundingClientRect().bottom > innerHeight;
+    if (cutOff) member.scrollIntoView();
   });
 
   // What a variable offer is worth, while typing
@@ -184,5 +193,5 @@
     if (button && "close" in button.dataset) closeDialog();
   });
 
-  launch().then(() => document.body.dispatchEvent(new Event("panel:ready")), sayWhyNot);
+  launch().then(() => document.body.dispatchEvent(new Event("panel:ready")), sayWhyNot());
 })();

@@ -261,16 +261,6 @@ def test_the_code_is_shown_as_text_barcode_and_qr(till: Till):
     assert qr.bounding_box()["width"] >= 150
 
 
-@pytest.mark.parametrize("viewport", [{"width": 360, "height": 560}], ids=["a-low-frame"])
-def test_code_and_member_are_in_view_wherever_the_page_was_scrolled(till: Till):
-    till.look_up("ruth@example.com", "Ruth Okafor")
-    till.offer("Points for dollars").scroll_into_view_if_needed()
-    till.redeemed("Points for dollars", points="100")
-    expect(till.code).to_be_in_viewport()
-    till.expect_points("24,900")
-    expect(till.member).to_be_in_viewport()
-
-
 def test_copy_puts_the_code_on_the_clipboard(till: Till, context: BrowserContext):
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     till.look_up_mara()

@@ -15,6 +15,7 @@ from tests.support.waiting import until
 pytestmark = pytest.mark.browser
 
 MARA = "mara@example.com"
+NO_ANSWER = "No answer. Check the network, then try again: nothing is done twice."
 LONG_AGO = "2020-01-01 00:00:00"
 
 
@@ -78,6 +79,22 @@ def test_a_bearer_may_expire_while_a_lost_reply_is_checked(
     till.expect_no_alert()
 
 
+@pytest.mark.provokes(401, "no connection")
+def test_a_session_that_cannot_be_renewed_is_said_in_the_dialog(
+    till: Till, database: Database, sandbox: Sandbox
+):
+    till.look_up_mara()
+    till.choose("$5 off")
+    expire_bearers(database)
+    till.page.route("**/launch", lambda route: route.abort(), times=1)
+    till.redeem_button.click()
+    expect(till.dialog).to_contain_text("No connection. Check the network, then try again.")
+    till.redeem_button.click()
+    till.shown_code()
+    till.expect_points("140")
+    assert len(sandbox.redemptions()) == 1
+
+
 @pytest.fixture
 def restartable(panel: Panel) -> Iterator[Panel]:
     """Serving again at the end, whatever the test left."""
@@ -103,12 +120,13 @@ def test_a_restart_of_the_server_takes_nothing_from_the_page(
     till.choose("$5 off")
     restartable.signal(signal.SIGKILL)
     till.redeem_button.click()
-    expect(till.dialog).to_contain_text("No answer. Try again: it is not done twice.")
+    expect(till.dialog).to_contain_text(NO_ANSWER)
 
     restart(restartable)
     till.redeem_button.click()
     till.shown_code()
     till.expect_points("140")
+    till.expect_no_alert()
     assert len(sandbox.redemptions()) == 1
 
 
@@ -121,7 +139,7 @@ def test_a_server_that_dies_while_it_redeems_redeems_once(
     till.redeem("$5 off")
     until(sandbox.redemptions, "made at the engine")
     restartable.signal(signal.SIGKILL)
-    expect(till.dialog).to_contain_text("No answer. Try again: it is not done twice.")
+    expect(till.dialog).to_contain_text(NO_ANSWER)
     restart(restartable)
 
     till.redeem_button.click()
@@ -136,7 +154,7 @@ def test_a_server_that_dies_while_it_redeems_redeems_once(
 def test_without_a_network_the_page_says_so_and_goes_on_after(till: Till, context: BrowserContext):
     context.set_offline(True)
     till.ask(MARA)
-    till.expect_alert("No answer. Check the network, then try again: nothing is done twice.")
+    till.expect_alert(NO_ANSWER)
     context.set_offline(False)
     till.look_up_mara()
     till.expect_no_alert()
