@@ -10,7 +10,7 @@ from django.http.multipartparser import MultiPartParserError
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.defaults import server_error
-from django_htmx.http import reswap, retarget, trigger_client_event
+from django_htmx.http import retarget, trigger_client_event
 
 from access.middleware import bearer_required
 from associates.tokens import PageTooOld
@@ -88,7 +88,8 @@ def explain(request: HttpRequest, error: Exception) -> HttpResponse:
 def alert(request: HttpRequest, text: str, status: int) -> HttpResponse:
     """Words in the alert region; whatever else is on the screen stays as it is."""
     response = render(request, "associates/alert.html", {"text": text}, status=status)
-    return reswap(retarget(response, "#alert"), "innerHTML show:top")
+    response["HX-Reswap"] = "innerHTML show:top"
+    return retarget(response, "#alert")
 
 
 def unexpected(request: HttpRequest) -> HttpResponse:

@@ -121,8 +121,15 @@
   // `close` does not bubble; a dialog also closes by the Escape key.
   dialogs.addEventListener("close", clearAway, true);
 
-  // What is on the screen by now may be another member, or newer than the answer.
-  const isTooLate = ({ requestConfig }) => !requestConfig.elt.isConnected;
+  // What is on the screen by now may be another member, or newer than the answer. Where only the
+  // button was drawn anew meanwhile, the answer still counts: a dialog of the member who is shown,
+  // an undo of the code that is shown.
+  function isTooLate({ requestConfig, target }) {
+    if (requestConfig.elt.isConnected) return false;
+    const shown = target === dialogs ? document.getElementById("member") : target.firstElementChild;
+    const about = shown?.dataset.about;
+    return isPoll(requestConfig) || !about || !requestConfig.path.includes(about);
+  }
 
   document.addEventListener("htmx:beforeSwap", (event) => {
     const { xhr, requestConfig } = event.detail;

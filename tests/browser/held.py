@@ -17,10 +17,14 @@ class Held:
         self._address = address
         self._routes: list[Route] = []
         self._answer: APIResponse | None = None
-        page.route(address, self._hold, times=1)
+        # Not `times=1`: when that is used up, Playwright lets go of all that is held.
+        page.route(address, self._hold)
 
     def _hold(self, route: Route) -> None:
-        self._routes.append(route)
+        if self._routes:
+            route.fallback()
+        else:
+            self._routes.append(route)
 
     def wait(self) -> None:
         """Until the page has sent it."""

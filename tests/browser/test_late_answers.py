@@ -47,6 +47,37 @@ def test_a_dialog_of_one_member_never_opens_over_another(till: Till):
     expect(till.dialog).to_have_count(0)
 
 
+def test_a_dialog_opens_though_the_figures_were_drawn_anew_meanwhile(till: Till):
+    till.look_up("ruth@example.com", "Ruth Okafor")
+    refresh = Held(till.page, REFRESH)
+    till.redeemed("$5 off")
+    refresh.wait()
+    ask = Held(till.page, "**/ask")
+    till.offer("$10 off").click()
+    ask.wait()
+    refresh.let_go()
+    till.expect_points("24,500")
+    ask.let_go()
+    expect(till.page.get_by_role("dialog", name="Redeem $10 off?")).to_be_visible()
+
+
+def test_an_undo_counts_though_the_waiting_screen_was_drawn_anew_meanwhile(
+    till: Till, sandbox: Sandbox
+):
+    sandbox.fault("POST /redemptions", "drop_after")
+    till.look_up_mara()
+    till.redeem("$5 off")
+    till.expect_waiting()
+    undo = Held(till.page, "**/undo")
+    till.undo()
+    undo.wait()
+    till.shown_code()
+    undo.let_go()
+    expect(till.coupon).to_contain_text("500 points are back.")
+    expect(till.code).to_have_count(0)
+    till.expect_points("640")
+
+
 def test_a_code_of_one_member_is_not_shown_under_another(till: Till, sandbox: Sandbox):
     till.look_up_mara()
     held = Held(till.page, "**/redeem")
