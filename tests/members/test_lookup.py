@@ -1,5 +1,7 @@
 """Who the engine says it is. The people are the sandbox's seeded ones."""
 
+import uuid
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -101,6 +103,14 @@ def test_who_has_no_email_can_be_looked_at_and_not_redeemed_for(engine: Yotpo) -
 
 def test_nothing_is_in_the_way_of_other_members(engine: Yotpo) -> None:
     assert by_email(engine, "mara").why_not == ""
+
+
+@pytest.mark.parametrize(("opted_in", "why_not"), [(True, ""), (None, ""), (False, "opted_out")])
+def test_only_a_clear_no_to_the_programme_is_in_the_way(
+    opted_in: bool | None, why_not: str
+) -> None:
+    someone = replace(person("Ada", None), id=uuid.uuid4(), opted_in=opted_in)
+    assert someone.why_not == why_not
 
 
 NAMES = {

@@ -287,6 +287,19 @@ def test_a_row_that_is_still_pending_is_waited_for(engine, row, due, settings, m
     assert redemption.state == State.UNCERTAIN
 
 
+def reversing(row) -> PendingRedemption:
+    """Made two minutes ago, and first asked to be given back half a minute later."""
+    made = timezone.now() - timedelta(minutes=2)
+    return row(
+        State.REVERSING,
+        code="LP-1",
+        requested_at=made,
+        first_reversal_attempt_at=made + timedelta(seconds=30),
+        balance_before_reversal=140,
+        newest_row_before_reversal=made + timedelta(seconds=2),
+    )
+
+
 OURS, MARKED = item(-500, "LP-1"), item(-500, "Reversed")
 ORDER, LUCKY = item(20, "Approved", 60, "Order"), item(500, "Approved", 60, "Order")
 OLD, PENDING = item(20, "Approved", 1, "Order"), item(70, "Pending", 60, "Order")
@@ -311,17 +324,9 @@ BACK = {
 
 @pytest.mark.parametrize(("rows", "balance", "answer"), BACK.values(), ids=BACK)
 def test_whether_the_points_went_back(row, rows, balance, answer):
-    made = timezone.now() - timedelta(minutes=2)
-    redemption = row(
-        State.REVERSING,
-        code="LP-1",
-        requested_at=made,
-        first_reversal_attempt_at=made + timedelta(seconds=30),
-        balance_before_reversal=140,
-        newest_row_before_reversal=made + timedelta(seconds=2),
-    )
+    redemption = reversing(row)
 
-    shown = history(*(at(made, row) for row in rows), balance=balance)
+    shown = history(*(at(redemption.requested_at, r) for r in rows), balance=balance)
 
     assert given_back(redemption, Sight(shown, timedelta(0)), alone=True) is answer
 
@@ -336,16 +341,8 @@ NOT_ALONE = {
 
 @pytest.mark.parametrize(("rows", "balance", "answer"), NOT_ALONE.values(), ids=NOT_ALONE)
 def test_another_reversal_under_way_proves_nothing_of_ours(row, rows, balance, answer):
-    made = timezone.now() - timedelta(minutes=2)
-    redemption = row(
-        State.REVERSING,
-        code="LP-1",
-        requested_at=made,
-        first_reversal_attempt_at=made + timedelta(seconds=30),
-        balance_before_reversal=140,
-        newest_row_before_reversal=made + timedelta(seconds=2),
-    )
-    shown = history(*(at(made, r) for r in rows), balance=balance)
+    redemption = reversing(row)
+    shown = history(*(at(redemption.requested_at, r) for r in rows), balance=balance)
 
     assert given_back(redemption, Sight(shown, timedelta(0)), alone=False) is answer
 
