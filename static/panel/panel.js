@@ -73,6 +73,11 @@
     takeBack(elt.closest("dialog"));
   });
 
+  // Somebody else was asked for: the one before must not be redeemed for by mistake.
+  const clearAfterFailedLookUp = (elt) => {
+    if (elt.id === "lookup") document.getElementById("result").replaceChildren();
+  };
+
   // An expired bearer: renew and send the same form once more. Its act key is the same, so
   // what was done already is not done again.
   document.addEventListener("htmx:afterRequest", (event) => {
@@ -95,6 +100,7 @@
 
   for (const failure of ["htmx:sendError", "htmx:timeout"]) {
     document.addEventListener(failure, (event) => {
+      clearAfterFailedLookUp(event.detail.elt);
       say("No answer. Check the network, then try again: nothing is done twice.", event.detail.elt);
     });
   }
@@ -142,6 +148,7 @@
       event.detail.shouldSwap = dialog.open;
     } else if (xhr.status >= 400 && xhr.getResponseHeader("HX-Retarget") === "#alert") {
       closeDialog();
+      clearAfterFailedLookUp(requestConfig.elt);
     }
   });
 

@@ -219,3 +219,12 @@ def is_found(till: Till, email: str) -> bool:
     with till.page.expect_response("**/lookup") as answer:
         till.ask(email)
     return answer.value.ok
+
+
+@pytest.mark.provokes(422)
+def test_a_look_up_that_fails_leaves_nobody_else_on_the_screen(till: Till):
+    till.look_up_mara()
+    till.ask("555-0123")
+    till.expect_alert("incomplete")
+    expect(till.member).to_have_count(0)
+    expect(till.offers).to_have_count(0)

@@ -121,8 +121,8 @@ def test_a_possible_phone_is_no_card_even_if_its_digits_add_up(region: str, type
 
 @pytest.mark.parametrize(
     "typed",
-    ["411111111117", "4111111111111112", "41111111111111111115"],
-    ids=["12 digits", "a wrong check digit", "20 digits"],
+    ["411111111117", "4111111111111112", "41111111111111111115", "63040000000000000001"],
+    ids=["12 digits", "a wrong check digit", "20 digits", "a card's 19 and another"],
 )
 def test_other_long_numbers_are_unreadable_and_no_cards(typed: str) -> None:
     with pytest.raises(Unreadable) as caught:
