@@ -62,6 +62,9 @@ def engine(sandbox: Sandbox, settings) -> Iterator[Yotpo]:
     catalogue.forget()
     client = engine_room.engine()
     yield client
+    # A read that nobody waited for must not arrive in the next test.
+    engine_room.readers().shutdown()
+    engine_room.readers.cache_clear()
     client.close()
     engine_room.engine.cache_clear()
 

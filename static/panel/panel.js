@@ -171,8 +171,9 @@
   document.addEventListener("input", (event) => {
     const field = event.target;
     if (!(field instanceof HTMLInputElement) || !field.dataset.rate) return;
-    const typed = field.value.replace(/[\s,]/g, "");
-    const points = /^\d+$/.test(typed) ? Number(typed) : NaN;
+    // As the server reads it: a comma counts only between groups of three digits.
+    const typed = field.value.replace(/\s/g, "");
+    const points = /^(\d+|\d{1,3}(,\d{3})+)$/.test(typed) ? Number(typed.replaceAll(",", "")) : NaN;
     const most = Number(field.dataset.most);
     const words = document.getElementById(field.dataset.worth);
     if (!typed) words.textContent = "";

@@ -8,7 +8,6 @@ from django.core import signing
 from django.db.models import F
 
 from connectors.yotpo.client import Yotpo
-from members import engine as engine_room
 from members.models import Member
 from redemptions.models import PendingRedemption
 from sandbox.control import Sandbox
@@ -17,21 +16,13 @@ from tests.associates.panel import Panel
 
 
 @pytest.fixture
-def _reads_end(engine: Yotpo) -> Iterator[None]:
-    """A read of offers that nobody waits for any more must not be counted in the next test."""
-    yield
-    engine_room.readers().shutdown()
-    engine_room.readers.cache_clear()
-
-
-@pytest.fixture
-def panel(_reads_end: None, till: Till, ana: Associate) -> Panel:
+def panel(engine: Yotpo, till: Till, ana: Associate) -> Panel:
     """Ana's panel at the till."""
     return Panel(till, ana)
 
 
 @pytest.fixture
-def bens_panel(_reads_end: None, till: Till, ben: Associate) -> Panel:
+def bens_panel(engine: Yotpo, till: Till, ben: Associate) -> Panel:
     return Panel(till, ben)
 
 
