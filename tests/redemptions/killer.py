@@ -18,7 +18,7 @@ import django
 
 OFFER = 90121
 POINTS = 1000
-WATCHED = {"actions.py", "reversal.py", "models.py"}
+WATCHED = {"actions.py", "reversal.py", "models.py", "looking.py", "evidence.py"}
 
 
 def die_at(line: int) -> None:
