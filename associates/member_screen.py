@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from access.middleware import PanelRequest
-from associates.tokens import Ask, sign_ask
+from associates.tokens import Shown, sign_shown
 from connectors.errors import OutsideError
 from members.engine import beside, engine
 from members.identity import Email, Identity, Phone
@@ -22,7 +22,6 @@ NEARLY = 3
 @dataclass(frozen=True, slots=True)
 class OfferCard:
     offer: Offer
-    ask: str
     short_by: int
     worth: str
 
@@ -44,6 +43,14 @@ class MemberScreen:
     @property
     def can_redeem(self) -> bool:
         return not self.under_way and not self.member.why_not
+
+    @property
+    def shown(self) -> str:
+        """What the buttons of the offers send with the number of theirs."""
+        if self.member.id is None:
+            return ""
+        offers = tuple(card.offer for card in self.ready)
+        return sign_shown(Shown(self.member.id, self.member.points_available, offers))
 
 
 def look_up(request: PanelRequest, identity: Identity) -> MemberScreen:
@@ -84,8 +91,7 @@ def card(member: FoundMember, offer: Offer) -> OfferCard:
     available = member.points_available
     # A debt is filled up before anything can be had.
     missing = offer.short_by(available + min(member.points_balance, 0))
-    ask = sign_ask(Ask(member.id, offer, available)) if member.id else ""
-    return OfferCard(offer, ask, missing, worth(offer, available))
+    return OfferCard(offer, missing, worth(offer, available))
 
 
 def worth(offer: Offer, available: int) -> str:

@@ -4,7 +4,7 @@ A page that lay open too long is refused in words, never obeyed.
 """
 
 import uuid
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -24,12 +24,22 @@ class PageTooOld(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """One offer as the screen showed it: for the dialog's words; the price is read again."""
+class Shown:
+    """The offers as one screen showed them: for the dialogs' words; the price is read again.
+
+    Signed once for the whole screen: a signature in every row made a look-up half as long again.
+    """
 
     member_id: uuid.UUID
-    offer: Offer
     available: int
+    offers: tuple[Offer, ...]
+
+    def offer(self, number: str) -> Offer:
+        """The offer of that id. Raises PageTooOld where the screen did not show it."""
+        for offer in self.offers:
+            if str(offer.id) == number:
+                return offer
+        raise PageTooOld
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +52,34 @@ class ActToken:
     offer_id: int
 
 
-def sign_ask(ask: Ask) -> str:
-    offer = asdict(ask.offer)
-    offer["cents_per_point"] = text_or_none(ask.offer.cents_per_point)
-    return sign("ask", {"member": str(ask.member_id), "offer": offer, "available": ask.available})
+def sign_shown(shown: Shown) -> str:
+    offers = [row_of(offer) for offer in shown.offers]
+    return sign("shown", [str(shown.member_id), shown.available, offers])
 
 
-def read_ask(token: str) -> Ask:
-    data = unsign("ask", token)
-    offer = Offer(**data["offer"])
-    rate = offer.cents_per_point
-    offer = replace(
-        offer,
-        kind=Kind(offer.kind),
+def row_of(offer: Offer) -> list[Any]:
+    """All that a dialog shows; the description stands on the screen behind it."""
+    rate = None if offer.cents_per_point is None else str(offer.cents_per_point)
+    return [offer.id, offer.name, offer.kind, offer.points, offer.value_cents, offer.currency, rate]
+
+
+def read_shown(token: str) -> Shown:
+    member_id, available, rows = unsign("shown", token)
+    return Shown(uuid.UUID(member_id), available, tuple(map(offer_of, rows)))
+
+
+def offer_of(row: list[Any]) -> Offer:
+    number, name, kind, points, value_cents, currency, rate = row
+    return Offer(
+        id=number,
+        name=name,
+        description="",
+        kind=Kind(kind),
+        points=points,
+        value_cents=value_cents,
+        currency=currency,
         cents_per_point=None if rate is None else Decimal(rate),
     )
-    return Ask(uuid.UUID(data["member"]), offer, data["available"])
 
 
 def mint_act(associate_id: int, member_id: uuid.UUID, offer_id: int) -> str:
@@ -79,7 +101,7 @@ def read_new_member(token: str) -> NewMember:
 
 
 def sign(topic: str, data: Any) -> str:
-    return signing.dumps(data, salt=f"associates.{topic}")
+    return signing.dumps(data, salt=f"associates.{topic}", compress=True)
 
 
 def unsign(topic: str, token: str, max_age: int | None = PAGE_SECONDS) -> Any:
@@ -87,7 +109,3 @@ def unsign(topic: str, token: str, max_age: int | None = PAGE_SECONDS) -> Any:
         return signing.loads(token, salt=f"associates.{topic}", max_age=max_age)
     except signing.BadSignature:
         raise PageTooOld from None
-
-
-def text_or_none(value: Decimal | None) -> str | None:
-    return None if value is None else str(value)

@@ -13,12 +13,12 @@ from access.middleware import PanelRequest
 from associates.answers import alert, explain, screen
 from associates.coupons import coupon_context, refusal
 from associates.member_screen import look_up, refresh
-from associates.tokens import PageTooOld, mint_act, read_act, read_ask
+from associates.tokens import ActToken, PageTooOld, Shown, mint_act, read_act, read_shown
 from connectors.errors import NotFound, Throttled, Unavailable
 from members.engine import engine
 from members.identity import Phone, read_identity
 from members.models import Member
-from offers.catalogue import Kind
+from offers.catalogue import Kind, Offer
 from offers.money import show_money
 from redemptions import actions
 from redemptions.errors import OpenCodeExists, WrongPoints
@@ -83,27 +83,31 @@ def stale(request: PanelRequest) -> HttpResponse:
 @require_POST
 def ask(request: PanelRequest, member_id: uuid.UUID) -> HttpResponse:
     """The dialog that asks before points are spent. The act's key is minted with it."""
-    wanted = read_ask(request.POST.get("ask", ""))
-    if wanted.member_id != member_id:
+    shown = read_shown(request.POST.get("shown", ""))
+    if shown.member_id != member_id:
         raise PageTooOld
+    offer = shown.offer(request.POST.get("offer", ""))
     open_code = PendingRedemption.objects.filter(
-        member_id=member_id, offer_id=wanted.offer.id, ticket="", state=State.ISSUED
+        member_id=member_id, offer_id=offer.id, ticket="", state=State.ISSUED
     ).first()
-    return render_dialog(request, request.POST["ask"], open_code=open_code)
+    return render_dialog(request, shown, offer, open_code=open_code)
 
 
 def render_dialog(
-    request: PanelRequest, ask_token: str, *, open_code: PendingRedemption | None, status: int = 200
+    request: PanelRequest,
+    shown: Shown,
+    offer: Offer,
+    *,
+    open_code: PendingRedemption | None,
+    status: int = 200,
 ) -> HttpResponse:
-    wanted = read_ask(ask_token)
-    offer = wanted.offer
     cents = offer.worth_cents(offer.points)
     context = {
-        "ask": ask_token,
-        "act": mint_act(request.associate.id, wanted.member_id, offer.id),
+        "shown": request.POST["shown"],
+        "act": mint_act(request.associate.id, shown.member_id, offer.id),
         "offer": offer,
-        "available": wanted.available,
-        "left": wanted.available - offer.points,
+        "available": shown.available,
+        "left": shown.available - offer.points,
         "variable": offer.kind is Kind.VARIABLE,
         "worth": show_money(cents, offer.currency) if cents else "",
         "open_code": open_code,
@@ -137,18 +141,18 @@ def redeem(request: PanelRequest) -> HttpResponse:
             another=request.POST.get("another") == "1",
         )
     except OpenCodeExists as exists:
-        return ask_about_another(request, exists)
+        return ask_about_another(request, token, exists)
     return show_coupon(request, redemption)
 
 
-def ask_about_another(request: PanelRequest, exists: OpenCodeExists) -> HttpResponse:
+def ask_about_another(request: PanelRequest, act: ActToken, exists: OpenCodeExists) -> HttpResponse:
     """A code was made since the dialog opened, in another tab or at another till."""
     try:
-        return render_dialog(
-            request, request.POST.get("ask", ""), open_code=exists.redemption, status=409
-        )
+        shown = read_shown(request.POST.get("shown", ""))
+        offer = shown.offer(str(act.offer_id))
     except PageTooOld:
         return explain(request, exists)
+    return render_dialog(request, shown, offer, open_code=exists.redemption, status=409)
 
 
 def read_points(text: str | None) -> int | None:

@@ -63,12 +63,12 @@ def text_of(answer: HttpResponse) -> str:
     return unescape(answer.content.decode())
 
 
-def ask_tokens(answer: HttpResponse) -> dict[str, str]:
+def buttons(answer: HttpResponse) -> dict[str, dict[str, Value]]:
     """Offer name -> what its button Redeem would send."""
-    found = re.findall(
-        r'hx-vals=\'\{"ask": "([^"]+)"\}\'[^>]*aria-label="Redeem ([^"]+)"', text_of(answer)
-    )
-    return {name: ask for ask, name in found}
+    text = text_of(answer)
+    shown = re.search(r'"shown": "([^"]+)"', text)
+    found = re.findall(r'name="offer" value="(\d+)"[^>]*aria-label="Redeem ([^"]+)"', text)
+    return {name: {"shown": shown[1], "offer": offer} for offer, name in found if shown}
 
 
 def hidden(answer: HttpResponse, name: str) -> str:

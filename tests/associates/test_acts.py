@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -9,14 +10,14 @@ from django.urls import reverse
 
 from associates.tokens import (
     PAGE_SECONDS,
-    Ask,
     PageTooOld,
+    Shown,
     mint_act,
     read_act,
-    read_ask,
     read_new_member,
-    sign_ask,
+    read_shown,
     sign_new_member,
+    sign_shown,
 )
 from members.enrol import NewMember
 from members.models import Member
@@ -32,7 +33,8 @@ from tests.associates.panel import (
     POINTS_FOR_DOLLARS,
     TEN_OFF,
     Panel,
-    ask_tokens,
+    Value,
+    buttons,
     code_of,
     hidden,
     text_of,
@@ -41,14 +43,22 @@ from tests.associates.panel import (
 
 CREATE = "POST /redemptions"
 OFFER = Offer(FIVE_OFF, "$5 off", "", Kind.FIXED, 500, 500, "USD", None)
+ANY_POINTS = Offer(
+    POINTS_FOR_DOLLARS, "Punkte für $", "", Kind.VARIABLE, 0, None, "USD", Decimal("0.75")
+)
+
+
+def button_of(member: Member) -> dict[str, Value]:
+    """What the button of $5 off sends where the screen shows that member."""
+    return {"shown": sign_shown(Shown(member.id, 640, (OFFER,))), "offer": str(FIVE_OFF)}
 
 
 # The way it goes
 
 
 def test_from_the_look_up_to_the_code(panel: Panel, sandbox: Sandbox, mara: Member) -> None:
-    ask = ask_tokens(panel.look_up(mara.email))["$5 off"]
-    dialog = panel.post(f"members/{mara.id}/ask", {"ask": ask})
+    button = buttons(panel.look_up(mara.email))["$5 off"]
+    dialog = panel.post(f"members/{mara.id}/ask", button)
     assert "Redeem $5 off?" in text_of(dialog)
     coupon = panel.redeem(hidden(dialog, "act"))
     [made] = sandbox.redemptions()
@@ -73,8 +83,8 @@ def test_sent_twice_it_is_done_once(panel: Panel, sandbox: Sandbox, mara: Member
 
 
 def test_every_dialog_has_an_act_of_its_own(panel: Panel, mara: Member) -> None:
-    ask = sign_ask(Ask(mara.id, OFFER, 640))
-    dialogs = [panel.post(f"members/{mara.id}/ask", {"ask": ask}) for _ in range(2)]
+    button = button_of(mara)
+    dialogs = [panel.post(f"members/{mara.id}/ask", button) for _ in range(2)]
     assert hidden(dialogs[0], "act") != hidden(dialogs[1], "act")
 
 
@@ -210,7 +220,7 @@ def test_an_act_is_not_used_again_for_other_points(
 
 @pytest.mark.usefixtures("nothing_moves")
 def test_a_dialog_is_not_opened_for_another_member(panel: Panel, mara: Member, bea: Member) -> None:
-    answer = panel.post(f"members/{bea.id}/ask", {"ask": sign_ask(Ask(mara.id, OFFER, 640))})
+    answer = panel.post(f"members/{bea.id}/ask", button_of(mara))
     assert answer.status_code == 409
 
 
@@ -356,12 +366,22 @@ def test_an_old_act_in_which_nothing_was_taken_is_not_tried_again(
 
 
 @pytest.mark.usefixtures("nothing_moves")
+@pytest.mark.parametrize("offer", ["", "1", "x", str(TEN_OFF), f" {FIVE_OFF}"])
+def test_a_dialog_is_not_opened_for_an_offer_that_the_screen_did_not_show(
+    panel: Panel, mara: Member, offer: str
+) -> None:
+    answer = panel.post(f"members/{mara.id}/ask", button_of(mara) | {"offer": offer})
+    assert answer.status_code == 409
+    assert "too old" in words(answer)
+
+
+@pytest.mark.usefixtures("nothing_moves")
 def test_a_dialog_is_not_opened_from_an_old_page(
     panel: Panel, mara: Member, later: Callable[[float], None]
 ) -> None:
-    ask = sign_ask(Ask(mara.id, OFFER, 640))
+    button = button_of(mara)
     later(16 * MINUTE)
-    answer = panel.post(f"members/{mara.id}/ask", {"ask": ask})
+    answer = panel.post(f"members/{mara.id}/ask", button)
     assert answer.status_code == 409
     assert "too old" in words(answer)
 
@@ -371,9 +391,10 @@ def test_a_dialog_is_not_opened_from_an_old_page(
 
 NEW = NewMember("ida@example.com", None, "Ida", None, marketing_emails=True)
 MEMBER_ID = uuid.uuid4()
+SHOWN = Shown(MEMBER_ID, 640, (OFFER, ANY_POINTS))
 TOKENS: dict[str, tuple[Callable[[], str], Callable[[str], Any]]] = {
     "act": (lambda: mint_act(7, MEMBER_ID, FIVE_OFF), read_act),
-    "ask": (lambda: sign_ask(Ask(MEMBER_ID, OFFER, 640)), read_ask),
+    "shown": (lambda: sign_shown(SHOWN), read_shown),
     "new member": (lambda: sign_new_member(NEW), read_new_member),
 }
 
@@ -381,7 +402,7 @@ TOKENS: dict[str, tuple[Callable[[], str], Callable[[str], Any]]] = {
 def test_tokens_bring_back_what_they_were_given() -> None:
     act = read_act(TOKENS["act"][0]())
     assert (act.associate_id, act.member_id, act.offer_id) == (7, MEMBER_ID, FIVE_OFF)
-    assert read_ask(TOKENS["ask"][0]()) == Ask(MEMBER_ID, OFFER, 640)
+    assert read_shown(TOKENS["shown"][0]()) == SHOWN
     assert read_new_member(TOKENS["new member"][0]()) == NEW
 
 

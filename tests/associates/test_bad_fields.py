@@ -17,7 +17,7 @@ from tests.associates.panel import (
     POINTS_FOR_DOLLARS,
     Panel,
     Value,
-    ask_tokens,
+    buttons,
     code_of,
     text_of,
     words,
@@ -120,7 +120,7 @@ def test_a_new_members_form_repeats_no_nonsense(panel: Panel) -> None:
 
 @pytest.mark.usefixtures("nothing_moves")
 def test_a_dialog_is_opened_by_our_own_token_only(panel: Panel, mara: Member) -> None:
-    case = Case(f"members/{mara.id}/ask", "ask", CONFLICT)
+    case = Case(f"members/{mara.id}/ask", "shown", CONFLICT)
     answers = {name: panel.post(case.path, form) for name, form in case.forms({}).items()}
     assert statuses(answers) == case.expected()
     check_words(answers)
@@ -193,11 +193,11 @@ def open_code(panel: Panel, bea: Member, sandbox: Sandbox) -> str:
     return code_of(panel.redeem(panel.act(bea, FIVE_OFF)))
 
 
-@pytest.mark.parametrize("name", ["another", "ask"])
+@pytest.mark.parametrize("name", ["another", "shown"])
 def test_another_code_of_the_same_offer_takes_a_clear_yes(
     panel: Panel, bea: Member, open_code: str, sandbox: Sandbox, name: str
 ) -> None:
-    """`another` must say 1; the page's `ask` only says what the dialog shows again."""
+    """`another` must say 1; the page's `shown` only says what the dialog shows again."""
     case = Case("redeem", name, CONFLICT)
     forms = case.forms({"act": panel.act(bea, FIVE_OFF)})
     answers = {bad: panel.post("redeem", form) for bad, form in forms.items()}
@@ -210,7 +210,7 @@ def test_another_code_of_the_same_offer_takes_a_clear_yes(
 def test_with_a_clear_yes_there_is_another_code(
     panel: Panel, bea: Member, open_code: str, sandbox: Sandbox
 ) -> None:
-    answer = panel.redeem(panel.act(bea, FIVE_OFF), another="1", ask="<script>")
+    answer = panel.redeem(panel.act(bea, FIVE_OFF), another="1", shown="<script>")
     assert code_of(answer) not in {"", open_code}
     assert sandbox.balance(bea.email) == 510
 
@@ -218,8 +218,8 @@ def test_with_a_clear_yes_there_is_another_code(
 def test_the_dialog_that_asks_again_shows_the_code(
     panel: Panel, bea: Member, open_code: str
 ) -> None:
-    ask = ask_tokens(panel.look_up("bea@example.com"))["$5 off"]
-    answer = panel.redeem(panel.act(bea, FIVE_OFF), ask=ask)
+    button = buttons(panel.look_up("bea@example.com"))["$5 off"]
+    answer = panel.redeem(panel.act(bea, FIVE_OFF), **button)
     assert answer.status_code == CONFLICT
     assert open_code in words(answer) + text_of(answer)
 

@@ -20,7 +20,7 @@ from tests.associates.panel import (
     FIVE_OFF,
     TOTE_BAG,
     Panel,
-    ask_tokens,
+    buttons,
     text_of,
     words,
 )
@@ -45,7 +45,7 @@ def test_a_member_is_shown_with_points_tier_and_what_expires(panel: Panel) -> No
 
 def test_offers_in_reach_stand_before_those_nearly_in_reach(panel: Panel) -> None:
     answer = panel.look_up("mara@example.com")
-    assert list(ask_tokens(answer)) == ["$5 off", "Tote bag voucher", "Points for dollars"]
+    assert list(buttons(answer)) == ["$5 off", "Tote bag voucher", "Points for dollars"]
     page = " ".join(text_of(answer).split())
     assert page.index("Nearly there") < page.index("310 points missing")
     assert "1,560 points missing" in page
@@ -75,7 +75,7 @@ def test_the_screen_says_why_a_member_is_special(panel: Panel, query: str, shown
     ids=["opted out", "without email", "below zero"],
 )
 def test_for_some_there_is_no_button_to_redeem(panel: Panel, query: str) -> None:
-    assert ask_tokens(panel.look_up(query)) == {}
+    assert buttons(panel.look_up(query)) == {}
 
 
 def test_a_name_is_text_and_never_markup(panel: Panel) -> None:
@@ -164,7 +164,7 @@ def test_both_questions_are_asked_side_by_side(
 
     monkeypatch.setattr(catalogue, "read", meet(catalogue.read))
     monkeypatch.setattr(member_screen, "find_or_recall", meet(member_screen.find_or_recall))
-    assert "$5 off" in ask_tokens(panel.look_up("mara@example.com"))
+    assert "$5 off" in buttons(panel.look_up("mara@example.com"))
 
 
 # What a look-up leaves behind
@@ -181,7 +181,7 @@ READS: dict[str, Callable[[Panel, Member], object]] = {
     "an unknown person": lambda panel, mara: panel.look_up("nobody@example.com"),
     "nonsense": lambda panel, mara: panel.look_up("nonsense"),
     "a dialog": lambda panel, mara: panel.post(
-        f"members/{mara.id}/ask", {"ask": ask_tokens(panel.look_up(mara.email))["$5 off"]}
+        f"members/{mara.id}/ask", buttons(panel.look_up(mara.email))["$5 off"]
     ),
     "the session": lambda panel, mara: panel.get("session"),
     "an empty form": lambda panel, mara: panel.post("new"),
@@ -294,7 +294,7 @@ def test_while_the_engine_is_away_the_last_known_figures_are_shown(
     assert answer.status_code == 200
     assert "These are the last known figures (just now); nothing can be redeemed now." in page
     assert '<span class="number">640</span> points' in page
-    assert ask_tokens(answer) == {}
+    assert buttons(answer) == {}
 
 
 def test_while_the_engine_is_away_a_stranger_is_told_apart_from_nobody(

@@ -9,7 +9,8 @@ import requests
 from tests.support.servers import Panel
 
 ACT = re.compile(r'name="act" value="([^"]+)"')
-ASK = re.compile(r'hx-post="(?P<path>[^"]+/ask)" hx-vals=\'\{"ask": "(?P<ask>[^"]+)"\}\'')
+SHOWN = re.compile(r'"shown": "([^"]+)"')
+ASK = re.compile(r'name="offer" value="(\d+)" hx-post="([^"]+/ask)"')
 CODE = re.compile(r'id="coupon-code"[^>]*>([^<]+)<')
 UNDO = re.compile(r'hx-post="([^"]+/undo)"')
 
@@ -36,8 +37,8 @@ class TillPage:
 
     def ask(self, page: str, offer: int = 0) -> str:
         """Open the dialog of the `offer`th button; the act that it would send."""
-        path, ask = ASK.findall(page)[offer]
-        dialog = self.post(path, ask=unescape(ask))
+        number, path = ASK.findall(page)[offer]
+        dialog = self.post(path, offer=number, shown=unescape(SHOWN.search(page)[1]))
         assert dialog.ok, dialog.text
         return unescape(ACT.search(dialog.text)[1])
 
