@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import django
 import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
@@ -103,6 +104,10 @@ ENGINE_FACTORY = "loyalty_panel.routes.make_engine"
 
 # Rooms
 
+# Partials of templates are part of Django from 6.0 on; until then a package lends them.
+LENT_APPS = ["template_partials"] if django.VERSION < (6,) else []
+LENT_TAGS = [f"{app}.templatetags.partials" for app in LENT_APPS]
+
 INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",
@@ -113,7 +118,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "csp",
     "django_htmx",
-    "template_partials",
+    *LENT_APPS,
     "stores",
     "access",
     "members",
@@ -142,7 +147,7 @@ TEMPLATES = [
         "DIRS": [BASE_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
-            "builtins": ["template_partials.templatetags.partials"],
+            "builtins": LENT_TAGS,
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
