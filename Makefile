@@ -8,8 +8,8 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 	&& echo $$python && break; done)
 BIN := .venv/bin
 MANAGE := LOYALTY_MODE=test $(BIN)/python manage.py
-COMPILE := $(BIN)/uv pip compile --quiet --system-certs --universal --python-version 3.11 \
-	--generate-hashes --custom-compile-command 'make requirements'
+COMPILE := $(BIN)/uv pip compile --quiet --system-certs --universal --generate-hashes \
+	--custom-compile-command 'make requirements'
 
 .PHONY: help setup demo test check format screenshots requirements
 
@@ -24,7 +24,7 @@ setup:  ## Make .venv and install what requirements-dev.txt pins
 demo: setup  ## Run the panel, its worker and a sandbox engine with made-up customers
 	@$(BIN)/python scripts/demo.py
 
-test: setup  ## Run all tests: SQLite, browser, PostgreSQL, and what they wrote
+test: setup  ## Run all tests: SQLite, browser, PostgreSQL, the next Python and Django, what they wrote
 	@$(BIN)/python scripts/run_tests.py
 
 check: setup  ## Check style, types, import direction, migrations, deployment and diagrams
@@ -44,6 +44,8 @@ screenshots: setup  ## Take the pictures of the docs again
 	$(BIN)/python scripts/screenshots.py
 
 requirements: setup  ## Pin what requirements*.in ask for (upgrade=1 takes the newest)
-	$(COMPILE) $(if $(upgrade),--upgrade) requirements.in -o requirements.txt
-	$(COMPILE) $(if $(upgrade),--upgrade) --constraint requirements.txt \
+	$(COMPILE) $(if $(upgrade),--upgrade) --python-version 3.11 requirements.in -o requirements.txt
+	$(COMPILE) $(if $(upgrade),--upgrade) --python-version 3.11 --constraint requirements.txt \
 		requirements-dev.in -o requirements-dev.txt
+	$(COMPILE) $(if $(upgrade),--upgrade) --python-version 3.13 --overrides requirements-next.in \
+		requirements-test.in -o requirements-next.txt

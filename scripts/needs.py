@@ -18,20 +18,25 @@ class Need:
     name: str
     packages: tuple[str, ...]
     find: Callable[[], Path | None]
+    advice: str = ""  # where apt cannot bring it on every machine
 
     @property
     def how_to_install(self) -> str:
         return f"sudo apt-get install --yes {' '.join(self.packages)}"
 
+    @property
+    def way_out(self) -> str:
+        return self.advice or f"Type: {self.how_to_install}"
+
     def provide(self) -> Path | None:
         """The place of it, or None when it is not there and cannot be installed here."""
         place = self.find()
-        if place is None and can_install():
+        if place is None and self.packages and can_install():
             print(f"{self.name}: not found, installing {' '.join(self.packages)}", flush=True)
             apt_install(self.packages)
             place = self.find()
         if place is None:
-            print(f"{self.name} is missing. Type: {self.how_to_install}", flush=True)
+            print(f"{self.name} is missing. {self.way_out}", flush=True)
         else:
             print(f"{self.name}: {place}", flush=True)
         return place
@@ -97,7 +102,41 @@ def major_version(folder: Path) -> int:
     return int(folder.parent.name)
 
 
+def find_next_python() -> Path | None:
+    """What PYTHON_NEXT names; else the machine's first Python that is new enough, and runs."""
+    named = os.environ.get("PYTHON_NEXT")
+    names = [named] if named else ["python3.13", "python3.14", "python3", pyenvs_python()]
+    return next((place for name in names if name and (place := next_python(name))), None)
+
+
+def next_python(name: str) -> Path | None:
+    """Asked by running it: a shim of pyenv has the name, and may lead nowhere."""
+    question = "import sys; print(sys.executable if sys.version_info >= (3, 13) else '')"
+    answer = told_by(name, "-c", question)
+    return Path(answer) if answer else None
+
+
+def pyenvs_python() -> str:
+    """One that pyenv has but did not put on PATH."""
+    return told_by("pyenv", "whence", "--path", "python3.13").partition("\n")[0]
+
+
+def told_by(*command: str) -> str:
+    try:
+        asked = subprocess.run(command, check=False, capture_output=True, text=True)
+    except OSError:
+        return ""
+    return asked.stdout.strip() if asked.returncode == 0 else ""
+
+
 # Without a font Chromium draws empty boxes, and Debian only recommends one.
 CHROMIUM = Need("Chromium", ("chromium", "fonts-liberation"), find_chromium)
 PLAYWRIGHT = Need("Playwright's driver", ("libatomic1",), find_playwright)
 POSTGRES = Need("PostgreSQL", ("postgresql",), find_postgres)
+NEXT_PYTHON = Need(
+    "Python 3.13 or newer",
+    (),
+    find_next_python,
+    "Install one beside the Python you have; where it is not on PATH, type:"
+    " make test PYTHON_NEXT=/where/it/is/bin/python3.13",
+)

@@ -1,6 +1,7 @@
 """Run the test legs one after the other, keep what each wrote, and sum up.
 
-REQUIRE_ALL=1 makes a leg fail, instead of being skipped, when the machine lacks its program.
+REQUIRE_ALL=1 makes a leg fail, instead of being skipped, when the machine lacks a program for it
+that apt brings.
 """
 
 import os
@@ -16,7 +17,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from needs import CHROMIUM, PLAYWRIGHT, POSTGRES, Need
+from needs import CHROMIUM, NEXT_PYTHON, PLAYWRIGHT, POSTGRES, Need
 from with_postgres import temporary_postgres
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,19 +29,36 @@ ENDED_WITHIN_SECONDS = 30
 SLOW_ONES = ("--durations=10", "--durations-min=5")
 
 
+Places = Mapping[Need, Path | None]
+
+
 @dataclass(frozen=True)
 class Leg:
     name: str
     pytest: tuple[str, ...]
     needs: tuple[Need, ...] = ()
     on_postgres: bool = False
+    on_next: bool = False
 
 
-# The last reads what the others wrote: no log may hold a customer's data.
+# The Python and the Django to come, with the pins of their own.
+NEXT_VENV = (".venv-next", "requirements-next.txt")
+
+# What it reads is not there before the last leg.
+OUTPUT_APART = "--ignore=tests/output"
+
+# What kills, races and waits finds nothing that only a newer Python or Django would break, and its
+# venv has no browser. The last reads what the others wrote: no log may hold a customer's data.
 LEGS = [
-    Leg("sqlite", ("-n", "2", "-m", "not browser", "--ignore=tests/output")),
+    Leg("sqlite", ("-n", "2", "-m", "not browser", OUTPUT_APART)),
     Leg("browser", ("-n", "2", "-m", "browser"), (CHROMIUM, PLAYWRIGHT)),
     Leg("postgres", ("-n", "2", "-m", "database and not browser"), (POSTGRES,), on_postgres=True),
+    Leg(
+        "next",
+        ("-n", "2", "-m", "not slow", "--ignore=tests/browser", OUTPUT_APART),
+        (NEXT_PYTHON,),
+        on_next=True,
+    ),
     Leg("output", ("tests/output",)),
 ]
 
@@ -63,13 +81,14 @@ def main() -> int:
     shutil.rmtree(OUTPUT, ignore_errors=True)
     OUTPUT.mkdir(parents=True)
     with ExitStack() as running:
-        places = {need: need.provide() for need in (CHROMIUM, PLAYWRIGHT, POSTGRES)}
+        needs = (CHROMIUM, PLAYWRIGHT, POSTGRES, NEXT_PYTHON)
+        places = {need: need.provide() for need in needs}
         env = environment(places[CHROMIUM])
         if programs := places[POSTGRES]:
             log = OUTPUT / "postgres-server.log"
             env["POSTGRES_URL"] = running.enter_context(temporary_postgres(programs, log))
         outcomes = [
-            run(leg, env) if all(places[need] for need in leg.needs) else without(leg)
+            run(leg, env, places) if all(places[need] for need in leg.needs) else without(leg)
             for leg in LEGS
         ]
     return sum_up(outcomes, [need for need, place in places.items() if place is None])
@@ -86,17 +105,28 @@ def environment(chromium: Path | None) -> dict[str, str]:
 
 
 def without(leg: Leg) -> Outcome:
-    return Outcome(leg, "FAILED" if os.environ.get("REQUIRE_ALL") == "1" else "SKIPPED")
+    is_required = os.environ.get("REQUIRE_ALL") == "1" and any(need.packages for need in leg.needs)
+    return Outcome(leg, "FAILED" if is_required else "SKIPPED")
 
 
-def run(leg: Leg, env: Mapping[str, str]) -> Outcome:
+def run(leg: Leg, env: Mapping[str, str], places: Places) -> Outcome:
     print(f"\n== {leg.name}: pytest {shlex.join(leg.pytest)}", flush=True)
     if leg.on_postgres:
         env = {**env, "DATABASE_URL": env["POSTGRES_URL"]}
     started = time.monotonic()
-    command = [sys.executable, "-m", "pytest", *leg.pytest, *SLOW_ONES]
-    code = tee(command, env, OUTPUT / f"{leg.name}.log")
-    return Outcome(leg, "passed" if code == 0 else "FAILED", time.monotonic() - started)
+    log = OUTPUT / f"{leg.name}.log"
+    failed = any(tee(command, env, log) != 0 for command in commands(leg, places))
+    return Outcome(leg, "FAILED" if failed else "passed", time.monotonic() - started)
+
+
+def commands(leg: Leg, places: Places) -> list[list[str]]:
+    """One after the other, as long as each ends well."""
+    tests = ["-m", "pytest", *leg.pytest, *SLOW_ONES]
+    if not leg.on_next:
+        return [[sys.executable, *tests]]
+    folder, _ = NEXT_VENV
+    set_up = [str(places[NEXT_PYTHON]), "scripts/setup_venv.py", *NEXT_VENV]
+    return [set_up, [str(ROOT / folder / "bin" / "python"), *tests]]
 
 
 def tee(command: list[str], env: Mapping[str, str], log: Path) -> int:
@@ -113,7 +143,7 @@ def tee(command: list[str], env: Mapping[str, str], log: Path) -> int:
     limit = threading.Timer(LONGEST_LEG_SECONDS, interrupt, [process])
     limit.start()
     try:
-        with log.open("w") as kept:
+        with log.open("a") as kept:
             for line in process.stdout or ():
                 print(line, end="", flush=True)
                 kept.write(line)
@@ -141,7 +171,7 @@ def sum_up(outcomes: Sequence[Outcome], missing: Sequence[Need] = ()) -> int:
         names = ", ".join(outcome.leg.name for outcome in skipped)
         print(f"\n!!! {len(skipped)} test legs skipped: {names}")
     for need in missing:
-        print(f"!!! {need.name} is missing. Type: {need.how_to_install}")
+        print(f"!!! {need.name} is missing. {need.way_out}")
     return 1 if any(outcome.word == "FAILED" for outcome in outcomes) else 0
 
 

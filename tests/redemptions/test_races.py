@@ -12,6 +12,9 @@ from sandbox.control import Sandbox
 from tests.support.servers import Database, Panel, running_panel
 from tests.support.till import TillPage, code_of
 
+# A real server with four processes, loaded from many sides.
+pytestmark = pytest.mark.slow
+
 TILLS = 24
 MEMBER = re.compile(r"/members/([0-9a-f-]{36})/")
 
