@@ -7,6 +7,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
 
 from access.models import Bearer
 from stores.models import Associate, Installation, Till
@@ -25,8 +26,12 @@ class PanelRequest(HttpRequest):
 
 
 def bearer_required(view: View) -> View:
-    """Mark a panel view: the middleware answers 401 before CSRF is looked at."""
+    """Mark a panel view: the middleware answers 401 before CSRF is looked at.
 
+    A bearer is sent by our script alone, never by the browser on its own: no CSRF.
+    """
+
+    @csrf_exempt
     @wraps(view)
     def wrapped(request: HttpRequest, installation: str, *args: Any, **kwargs: Any) -> HttpResponse:
         return view(request, *args, **kwargs)
@@ -50,11 +55,9 @@ class BearerMiddleware:
         bearer = find_bearer(request, kwargs["installation"])
         if bearer is None:
             return render(request, "access/session_over.html", status=401)
-        request.installation = bearer.installation
+        request.installation = bearer.till.store.installation
         request.till = bearer.till
         request.associate = bearer.associate
-        # A bearer is sent by our script alone, never by the browser on its own: no CSRF.
-        request._dont_enforce_csrf_checks = True
         return None
 
 

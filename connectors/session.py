@@ -25,6 +25,11 @@ from connectors.wire import Adapter, Attempt, NotSent, OneAnswer, serving
 
 logger = logging.getLogger(__name__)
 
+ALWAYS = {
+    "Accept": "application/json",
+    "Accept-Encoding": "gzip, deflate",
+    "User-Agent": "Loyalty-Panel",
+}
 LONGEST_BODY = 5_000_000
 SHORTEST_SECRET = 6
 
@@ -65,7 +70,7 @@ class Session:
         self.system = system
         self.limits = limits
         self._base_url = base_url.rstrip("/")
-        self._headers = {"Accept": "application/json", "User-Agent": "Loyalty-Panel", **headers}
+        self._headers = {**ALWAYS, **headers}
         self._secrets = [text for text in headers.values() if len(text) >= SHORTEST_SECRET]
         self._connect_seconds = connect_seconds
         self._pool_size = pool_size
@@ -115,13 +120,13 @@ class Session:
     def _prepared(
         self, call: Call, url: str, params: Mapping[str, str] | None, json: Any
     ) -> requests.PreparedRequest:
-        request = requests.Request(
-            call.method, url, headers=self._headers, params=params, json=json
-        )
+        request = requests.PreparedRequest()
         try:
             for value in self._headers.values():
                 value.encode("latin-1")
-            return self._http().prepare_request(request)
+            # Not by requests' session: it would look for cookies, proxies and passwords of its own.
+            request.prepare(call.method, url, headers=self._headers, params=params, json=json)
+            return request
         except (requests.RequestException, ValueError):
             pass
         raise Misconfigured(*call)

@@ -1,4 +1,4 @@
-"""One log line a request, with an id that the answer carries too."""
+"""One log line a request, with an id that the answer carries too; log-ins for managers alone."""
 
 import re
 import time
@@ -6,15 +6,21 @@ import uuid
 from collections.abc import Callable
 
 import structlog
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.messages.middleware import MessageMiddleware
+from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.signals import got_request_exception
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
+from django.utils.deprecation import MiddlewareMixin
 
 log = structlog.get_logger("loyalty_panel.request")
 
 # What a proxy may hand us as the request's id; anything else is replaced by our own.
 REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 QUIET = {"healthz", "readyz"}
+# What is asked of here carries a bearer. No cookie counts, and none is looked at.
+WITHOUT_COOKIES = ("/panel/",)
 
 
 class RequestLogMiddleware:
@@ -58,3 +64,24 @@ def route_of(request: HttpRequest) -> str:
     """The URL pattern: a path can hold a secret, a query string a person."""
     match = getattr(request, "resolver_match", None)
     return match.route if match else "(no route)"
+
+
+class ForLogins(MiddlewareMixin):
+    """Before a middleware that serves who logs in by cookie: a till's request passes it by."""
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path_info.startswith(WITHOUT_COOKIES):
+            return self.get_response(request)  # type: ignore[return-value]
+        return super().__call__(request)  # type: ignore[return-value]
+
+
+class ManagerSession(ForLogins, SessionMiddleware):
+    pass
+
+
+class ManagerLogin(ForLogins, AuthenticationMiddleware):
+    pass
+
+
+class ManagerMessages(ForLogins, MessageMiddleware):
+    pass

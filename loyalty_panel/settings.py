@@ -130,14 +130,15 @@ MIDDLEWARE = [
     "loyalty_panel.middleware.RequestLogMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.gzip.GZipMiddleware",
     "csp.middleware.CSPMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "loyalty_panel.middleware.ManagerSession",
     "django.middleware.common.CommonMiddleware",
     # Before CSRF: a stale bearer must get 401, so that the panel renews it, and never 403.
     "access.middleware.BearerMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "loyalty_panel.middleware.ManagerLogin",
+    "loyalty_panel.middleware.ManagerMessages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
 ]
@@ -188,6 +189,8 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         # FULL: a row that says "we are about to spend points" must survive a power cut.
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
     }
+    # Opening the file costs more than all that a look-up reads in it, so each thread keeps its own.
+    DATABASES["default"]["CONN_MAX_AGE"] = None
     # A file, so that several connections see one database, as they do in production.
     DATABASES["default"]["TEST"] = {"NAME": BASE_DIR / "var" / "test-suite.sqlite3"}
 else:

@@ -1,5 +1,6 @@
 """The WSGI application that gunicorn serves."""
 
+import gc
 import os
 
 from django.core.wsgi import get_wsgi_application
@@ -7,3 +8,8 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "loyalty_panel.settings")
 
 application = get_wsgi_application()
+
+# All that stands here stays until the end. The garbage collector would walk through it again and
+# again: a quarter of a look-up's time (measured with bench/).
+gc.collect()
+gc.freeze()

@@ -15,6 +15,11 @@ class MemberQuerySet(models.QuerySet["Member"]):
     def with_email(self, address: str) -> "Member | None":
         return self.filter(email_index=blind_index(email_identity(address))).first()
 
+    def id_seen(self, address: str) -> uuid.UUID:
+        """As `seen`, where the id is enough: nothing is decrypted, for a look-up asks this."""
+        known = self.filter(email_index=blind_index(email_identity(address)))
+        return known.values_list("id", flat=True).first() or self.seen(address).id
+
     def seen(self, address: str) -> "Member":
         """The row of the engine's email: written at first sight, only read ever after."""
         return (

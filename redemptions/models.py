@@ -16,9 +16,14 @@ from stores.models import Associate, Installation, Store, Till
 
 class PendingRedemptionQuerySet(models.QuerySet["PendingRedemption"]):
     def open_for(self, member_id: uuid.UUID) -> "PendingRedemptionQuerySet":
-        """What an associate must know of: codes not used yet, and acts not ended yet."""
-        return self.filter(member_id=member_id, state__in=[*UNDER_WAY, *OPEN]).order_by(
-            "-requested_at"
+        """What an associate must know of: codes not used yet, and acts not ended yet.
+
+        For a list: it holds only what that shows.
+        """
+        return (
+            self.filter(member_id=member_id, state__in=[*UNDER_WAY, *OPEN])
+            .order_by("-requested_at")
+            .only("member_id", "offer_name", "points", "code", "state", "requested_at")
         )
 
     def of_act(self, installation: Installation, act_key: str) -> "PendingRedemption | None":

@@ -110,6 +110,11 @@ def switch_off(row: Installation | Store | Till | Associate) -> None:
     row.save()
 
 
+def move_away(associate: Associate) -> None:
+    associate.installation = Installation.objects.create(id="other", name="Other shop")
+    associate.save()
+
+
 ENDS: dict[str, Callable[[Bearer], object]] = {
     "revoked": lambda bearer: Bearer.objects.update(revoked_at=timezone.now()),
     "expired": lambda bearer: Bearer.objects.update(expires_at=timezone.now()),
@@ -117,6 +122,7 @@ ENDS: dict[str, Callable[[Bearer], object]] = {
     "its store is disabled": lambda bearer: switch_off(bearer.till.store),
     "its till is disabled": lambda bearer: switch_off(bearer.till),
     "its associate is disabled": lambda bearer: switch_off(bearer.associate),
+    "its associate has moved to another shop": lambda bearer: move_away(bearer.associate),
     "deleted": lambda bearer: bearer.delete(),
 }
 
