@@ -33,6 +33,9 @@ ALWAYS = {
 LONGEST_BODY = 5_000_000
 SHORTEST_SECRET = 6
 
+# Kept warm: what is older is opened anew before a caller would find it too old.
+YOUNG_SECONDS = 25.0
+
 MORE_TRIES_OF_A_GET = 2
 LONGEST_PAUSE = 0.2
 PASSING_STATUSES = frozenset({500, 502, 503, 504})
@@ -77,6 +80,7 @@ class Session:
         self._tls = tls
         self._clock = clock
         self._owned = self._opened()
+        self._used_at = clock()
 
     def call(
         self,
@@ -101,7 +105,7 @@ class Session:
         give_back_pooled_connections()
         call = Call(self.system, method, template or path)
         request = self._prepared(call, self._base_url + path, params, json)
-        now = self._clock()
+        now = self._used_at = self._clock()
         attempt = Attempt(
             deadline=now + deadline,
             asked_at=now if asked_at is None else asked_at,
@@ -112,6 +116,31 @@ class Session:
         if attempt.is_late():
             raise Unavailable(*call, reason="too_late")
         return judge(call, self._outcome(call, request, attempt), self._secrets)
+
+    def quiet_seconds(self) -> float:
+        """How long nobody has called; from the beginning, where nobody has."""
+        return self._clock() - self._used_at
+
+    def warm(self, count: int) -> bool:
+        """Have so many connections open and young, so that no caller waits for a handshake.
+
+        Asks the system nothing. False where it could not be reached.
+        """
+        now = self._clock()
+        attempt = Attempt(
+            deadline=now + self._connect_seconds,
+            asked_at=now,
+            connect_seconds=self._connect_seconds,
+            idle_seconds=YOUNG_SECONDS,
+            clock=self._clock,
+        )
+        request = requests.Request("GET", self._base_url).prepare()
+        try:
+            with serving(attempt):
+                self._http().adapter.pool_of(request).warm(count)
+        except NotSent:
+            return False
+        return True
 
     def close(self) -> None:
         """Close the pooled connections; the next call opens new ones."""

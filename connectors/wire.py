@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from http.cookiejar import DefaultCookiePolicy
 from threading import Thread
-from typing import Any
+from typing import Any, cast
 
 import requests
 import urllib3
@@ -49,6 +49,7 @@ class Attempt:
     asked_at: float
     connect_seconds: float
     moves_points: bool = False
+    idle_seconds: float = IDLE_SECONDS
     clock: Callable[[], float] = time.monotonic
     sent: bool = False
     connect_until: float = field(default=0.0, init=False)
@@ -78,7 +79,7 @@ class Attempt:
 
     def accepts(self, used_at: float) -> bool:
         """Whether a connection last used then is young enough to carry it."""
-        most = FRESH_SECONDS if self.moves_points else IDLE_SECONDS
+        most = FRESH_SECONDS if self.moves_points else self.idle_seconds
         return self.clock() - used_at <= most
 
 
@@ -117,6 +118,10 @@ class _KeepsDeadline(socket.socket):
         self.used_at = attempt.clock()
         return count
 
+    def is_untouched(self) -> bool:
+        """Whether all that has arrived unasked means nothing: here, nothing may arrive."""
+        return False
+
 
 class PlainSocket(_KeepsDeadline):
     pass
@@ -129,9 +134,22 @@ class TLSSocket(_KeepsDeadline, ssl.SSLSocket):
         self.settimeout(_current.get().about_to_write())
         return super().send(*args)
 
+    def is_untouched(self) -> bool:
+        """TLS 1.3 sends tickets after the handshake; they come with the first answer, or before."""
+        self.settimeout(0)
+        try:
+            self.recv(1)
+        except ssl.SSLWantReadError:
+            return True
+        except OSError:
+            pass
+        return False
+
     def do_handshake(self, block: bool = False) -> None:
-        self.settimeout(_current.get().left_to_connect())
+        attempt = _current.get()
+        self.settimeout(attempt.left_to_connect())
         super().do_handshake(block)
+        self.used_at = attempt.clock()
 
 
 def connect(host: str, port: int) -> PlainSocket:
@@ -210,7 +228,7 @@ class _KnowsItsCall(HTTPConnection):
         return (
             self.sock is not None
             and _current.get().accepts(self.sock.used_at)
-            and super().is_connected
+            and (super().is_connected or self.sock.is_untouched())
         )
 
 
@@ -222,11 +240,26 @@ class _TLSConnection(_KnowsItsCall, HTTPSConnection):
     pass
 
 
-class _PlainPool(urllib3.HTTPConnectionPool):
+class _Warmed(urllib3.HTTPConnectionPool):
+    """Our part of both kinds of pool."""
+
+    def warm(self, count: int) -> None:
+        """Have so many connections connected. Raises NotSent."""
+        taken = [self._get_conn() for _ in range(count)]
+        try:
+            for connection in taken:
+                if connection.is_closed:
+                    connection.connect()
+        finally:
+            for connection in taken:
+                self._put_conn(connection)
+
+
+class _PlainPool(_Warmed):
     ConnectionCls = _PlainConnection
 
 
-class _TLSPool(urllib3.HTTPSConnectionPool):
+class _TLSPool(_Warmed, urllib3.HTTPSConnectionPool):
     ConnectionCls = _TLSConnection
 
 
@@ -249,6 +282,9 @@ class Adapter(HTTPAdapter):
             tls["ssl_context"] = for_our_sockets(self._context) if self._context else tls_context()
         return host, tls
 
+    def pool_of(self, request: PreparedRequest) -> _Warmed:
+        return cast(_Warmed, self.get_connection_with_tls_context(request, verify=True))
+
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
         """Nothing: it would read the bundle of certificates again for every connection."""
 
@@ -259,8 +295,12 @@ def for_our_sockets(context: ssl.SSLContext) -> ssl.SSLContext:
 
 
 @cache
-def tls_context() -> ssl.SSLContext:
-    return for_our_sockets(ssl.create_default_context(cafile=DEFAULT_CA_BUNDLE_PATH))
+def tls_context(ca_file: str = "") -> ssl.SSLContext:
+    """Trusts the usual authorities, and those of `ca_file` (PEM). Raises OSError for no such."""
+    context = ssl.create_default_context(cafile=DEFAULT_CA_BUNDLE_PATH)
+    if ca_file:
+        context.load_verify_locations(cafile=ca_file)
+    return for_our_sockets(context)
 
 
 class OneAnswer(requests.Session):
@@ -268,6 +308,7 @@ class OneAnswer(requests.Session):
 
     def __init__(self, adapter: Adapter) -> None:
         super().__init__()
+        self.adapter = adapter
         self.trust_env = False
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         for scheme in ("http://", "https://"):

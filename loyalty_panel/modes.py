@@ -6,6 +6,7 @@ can never open the demo's automatic log-in.
 
 import base64
 import hashlib
+import ssl
 from enum import StrEnum
 from urllib.parse import urlsplit
 
@@ -100,3 +101,15 @@ def scheme_and_host(url: str) -> tuple[str, str]:
     except ValueError:
         return "", ""
     return parts.scheme, parts.hostname or ""
+
+
+def check_ca_file(name: str, path: str) -> str:
+    """The path of a file of certificates, or nothing. Raises ImproperlyConfigured."""
+    try:
+        if path:
+            ssl.create_default_context(cafile=path)
+    except OSError:
+        raise ImproperlyConfigured(
+            f"{name} must name a file of certificates in PEM form that this process can read."
+        ) from None
+    return path

@@ -3,6 +3,7 @@
 from django.conf import settings
 
 from connectors.limits import Limits
+from connectors.wire import tls_context
 from connectors.yotpo.client import Credentials, Yotpo
 
 
@@ -18,4 +19,7 @@ def make_engine() -> Yotpo:
         read_seconds=min(8.0, settings.ENGINE_DEADLINE_SECONDS),
         write_seconds=settings.ENGINE_DEADLINE_SECONDS,
         connect_seconds=min(3.0, settings.ENGINE_DEADLINE_SECONDS),
+        # A look-up reads two things side by side.
+        pool_size=2 * settings.WEB_THREADS,
+        tls=tls_context(settings.YOTPO_CA_FILE),
     )

@@ -11,6 +11,7 @@ from access.loopback import is_loopback
 from loyalty_panel.logs import logging_config
 from loyalty_panel.modes import (
     Mode,
+    check_ca_file,
     check_fernet_key,
     check_secret,
     check_url,
@@ -90,12 +91,16 @@ if not (YOTPO_GUID and YOTPO_API_KEY):
         "YOTPO_GUID and YOTPO_API_KEY are not both set. Find them in the Loyalty admin, "
         "Settings, General settings."
     )
+# Trusted beside the usual authorities: for a network whose proxy looks into TLS.
+YOTPO_CA_FILE = check_ca_file("YOTPO_CA_FILE", env.str("YOTPO_CA_FILE", default=""))
 # Calls a second that we allow ourselves; the engine's own headers lead where it sends them.
 YOTPO_RATE_PER_SECOND = env.float("YOTPO_RATE_PER_SECOND", default=10.0)
 # One total deadline for a call that changes something at the engine.
 ENGINE_DEADLINE_SECONDS = env.float("ENGINE_DEADLINE_SECONDS", default=10.0)
 # How long a redemption may stay unseen in the engine's history before we say it was not made.
 ENGINE_SETTLE_SECONDS = env.float("ENGINE_SETTLE_SECONDS", default=120.0)
+# As many as gunicorn's --threads: so many tills may wait for the engine in one process.
+WEB_THREADS = env.int("WEB_THREADS", default=100)
 # Last known figures of members are written in batches, at most this often; the tests write them.
 LAST_KNOWN_SECONDS = None if LOYALTY_MODE is Mode.TEST else 5.0
 # Built once per process by the rooms that call the engine.

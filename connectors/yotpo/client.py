@@ -6,6 +6,7 @@ engine has no idempotency key.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from ssl import SSLContext
 from typing import Any
 
 from connectors.answers import Reply
@@ -38,7 +39,8 @@ class Credentials:
 class Yotpo:
     """The engine of one merchant. Shared by all threads of a process.
 
-    `read_seconds` and `write_seconds` are the deadlines of a whole call.
+    `read_seconds` and `write_seconds` are the deadlines of a whole call; `tls` replaces the usual
+    certificates.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Yotpo:
         write_seconds: float = 10.0,
         connect_seconds: float = 3.0,
         pool_size: int = 128,
+        tls: SSLContext | None = None,
     ) -> None:
         self.limits = limits or Limits()
         self._read_seconds = read_seconds
@@ -61,6 +64,7 @@ class Yotpo:
             self.limits,
             connect_seconds=connect_seconds,
             pool_size=pool_size,
+            tls=tls,
         )
 
     def customer(
@@ -199,6 +203,13 @@ class Yotpo:
         """
         who = present(customer_email=email, customer_id=customer_id)
         return self._get("/campaigns", who).read(list_of(Campaign.parse))
+
+    def warm(self, connections: int, *, quiet_seconds: float) -> bool:
+        """Have so many connections ready, without a call, unless all was quiet for so long.
+
+        False where they are not: too quiet, or out of reach.
+        """
+        return self._session.quiet_seconds() < quiet_seconds and self._session.warm(connections)
 
     def close(self) -> None:
         self._session.close()

@@ -100,12 +100,18 @@ class RawServer:
 
     def __exit__(self, *_error: object) -> None:
         self.stopped.set()
-        for sock in (self._listener, *self._sockets):
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self.drop_all()
         for thread in self._threads:
             thread.join(timeout=10)
         self._listener.close()
+
+    def drop_all(self) -> None:
+        """Close every connection, as a server does that has waited long enough."""
+        for sock in self._sockets:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
 
     def _start(self, target: Callable[..., None], *args: object) -> None:
         thread = threading.Thread(target=target, args=args, daemon=True)

@@ -6,18 +6,20 @@ import socket
 import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from connectors import wire
 from connectors.answers import Reply
-from connectors.errors import Misconfigured, ReplyLost, Unavailable
+from connectors.errors import Call, Misconfigured, ReplyLost, Unavailable
 from connectors.limits import Limits
 from connectors.session import Session
 from tests.connectors import raw_server as tell
 from tests.connectors.certificates import Certified, certify
 from tests.connectors.raw_server import HOST, RawServer
 from tests.connectors.timing import lasting
+from tests.support.waiting import until
 
 ME = os.getpid()
 
@@ -126,6 +128,47 @@ class TestAge:
         assert server.closed.wait(10)
         spend(session)
         assert server.connections == 2
+
+
+class TestWarm:
+    def test_a_call_goes_out_on_a_connection_that_stood_ready(
+        self, server: RawServer, session: Session
+    ) -> None:
+        assert session.warm(2)
+        server.tells(tell.answers({}), tell.answers({}))
+        read(session)
+        until(lambda: server.connections == 2, "both are accepted")
+        assert session.warm(2)
+        assert server.connections == 2
+
+    def test_asks_the_system_nothing(self, server: RawServer, session: Session) -> None:
+        assert session.warm(2)
+        until(lambda: server.connections == 2, "both are accepted")
+        assert server.requests == []
+
+    def test_what_grew_old_is_opened_anew(
+        self, server: RawServer, session: Session, clock: Clock
+    ) -> None:
+        assert session.warm(2)
+        clock.now += 26
+        assert session.warm(2)
+        until(lambda: server.connections == 4, "both are accepted anew")
+
+    def test_a_system_that_is_away_is_no_error(self, closed_port: int) -> None:
+        limits = Limits()
+        with closing(Session("yotpo", f"http://{HOST}:{closed_port}", {}, limits)) as session:
+            assert [session.warm(2) for _ in range(20)] == [False] * 20
+        limits.before(Call("yotpo", "GET", "/customers"))
+
+    def test_tells_how_long_nobody_has_called(
+        self, server: RawServer, session: Session, clock: Clock
+    ) -> None:
+        clock.now += 7
+        session.warm(1)
+        assert session.quiet_seconds() == 7
+        server.tells(tell.answers({}))
+        read(session)
+        assert session.quiet_seconds() == 0
 
 
 class TestTooLate:
@@ -297,6 +340,21 @@ class TestTLS:
         server.tells(tell.answers({"points_balance": 640}))
         assert [read(session).data, spend(session).data] == [{"points_balance": 640}] * 2
         assert server.connections == 1
+
+    def test_shakes_hands_before_a_caller_comes(self, server: RawServer, session: Session) -> None:
+        assert session.warm(2)
+        until(lambda: server.connections == 2, "both are accepted")
+        read(session)
+        assert server.connections == 2
+
+    def test_trusts_the_authorities_of_a_file(
+        self, server: RawServer, certified: Certified, tmp_path: Path
+    ) -> None:
+        authorities = tmp_path / "authorities.pem"
+        authorities.write_text(certified.authority)
+        tls = wire.tls_context(str(authorities))
+        with closing(Session("yotpo", server.url, {}, Limits(), tls=tls)) as session:
+            assert read(session).status == 200
 
     def test_refuses_one_that_we_dont_trust(self, server: RawServer) -> None:
         with (
