@@ -44,18 +44,21 @@ class Leg:
 # The Python and the Django to come, with the pins of their own.
 NEXT_VENV = (".venv-next", "requirements-next.txt")
 
+# On two cores; a process keeps to its files, or servers that a file starts would start twice.
+BESIDE = ("-n", "2", "--dist", "worksteal")
+
 # What it reads is not there before the last leg.
 OUTPUT_APART = "--ignore=tests/output"
 
 # What kills, races and waits finds nothing that only a newer Python or Django would break, and its
 # venv has no browser. The last reads what the others wrote: no log may hold a customer's data.
 LEGS = [
-    Leg("sqlite", ("-n", "2", "-m", "not browser", OUTPUT_APART)),
-    Leg("browser", ("-n", "2", "-m", "browser"), (CHROMIUM, PLAYWRIGHT)),
-    Leg("postgres", ("-n", "2", "-m", "database and not browser"), (POSTGRES,), on_postgres=True),
+    Leg("sqlite", (*BESIDE, "-m", "not browser", OUTPUT_APART)),
+    Leg("browser", (*BESIDE, "-m", "browser"), (CHROMIUM, PLAYWRIGHT)),
+    Leg("postgres", (*BESIDE, "-m", "database and not browser"), (POSTGRES,), on_postgres=True),
     Leg(
         "next",
-        ("-n", "2", "-m", "not slow", "--ignore=tests/browser", OUTPUT_APART),
+        (*BESIDE, "-m", "not slow", "--ignore=tests/browser", OUTPUT_APART),
         (NEXT_PYTHON,),
         on_next=True,
     ),

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 
 from connectors.yotpo.client import Yotpo
 from members import engine as engine_room
@@ -14,6 +15,12 @@ from offers.catalogue import catalogue
 from sandbox.control import Sandbox
 from stores.models import Associate, Installation, Store, Till
 from tests.support.servers import Database, postgres_database, sqlite_database
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _static_files_are_looked_for_when_asked_for() -> None:
+    """Every client of Django's builds the middleware anew, and WhiteNoise would list all files."""
+    settings.WHITENOISE_AUTOREFRESH = True
 
 
 @pytest.fixture(scope="session")

@@ -6,15 +6,25 @@ Each try is a child of its own, for a member of its own, killed with SIGKILL rig
 line of redemptions/ runs. Prints how many were killed. Reads settings as the server does.
 """
 
+import functools
 import os
 import signal
 import sys
-import uuid
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import django
+
+# Once for all children; models can be imported only then.
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "loyalty_panel.settings")
+django.setup()
+
+from members.engine import engine  # noqa: E402
+from members.models import Member  # noqa: E402
+from redemptions.actions import Act, redeem, undo  # noqa: E402
+from sandbox.control import Sandbox  # noqa: E402
+from stores.models import Installation  # noqa: E402
 
 OFFER = 90121
 POINTS = 1000
@@ -27,8 +37,7 @@ def die_at(line: int) -> None:
 
     def trace(frame: FrameType, event: str, _arg: Any) -> Any:
         nonlocal seen
-        path = Path(frame.f_code.co_filename)
-        if path.parent.name != "redemptions" or path.name not in WATCHED:
+        if not is_watched(frame.f_code.co_filename):
             return None
         if event == "line":
             seen += 1
@@ -39,14 +48,15 @@ def die_at(line: int) -> None:
     sys.settrace(trace)
 
 
-def act(what: str, email: str, line: int) -> None:
-    from members.engine import engine
-    from members.models import Member
-    from redemptions.actions import Act, redeem, undo
-    from stores.models import Installation
+@functools.cache  # asked at every call of every function
+def is_watched(file: str) -> bool:
+    path = Path(file)
+    return path.parent.name == "redemptions" and path.name in WATCHED
 
+
+def act(what: str, email: str, line: int) -> None:
     member = Member.objects.seen(email)
-    wanted = Act(key=uuid.uuid4().hex, installation=Installation.objects.get(id="demo"))
+    wanted = Act(key=f"{what}-{line}", installation=Installation.objects.get(id="demo"))
     if what == "redeem":
         die_at(line)
     redemption = redeem(engine=engine(), act=wanted, member=member, offer_id=OFFER)
@@ -67,8 +77,6 @@ def is_killed(what: str, email: str, line: int) -> bool:
 
 
 def main() -> None:
-    from sandbox.control import Sandbox
-
     what, sandbox_url = sys.argv[1:]
     sandbox = Sandbox(sandbox_url)
     line = 1
@@ -81,6 +89,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "loyalty_panel.settings")
-    django.setup()
     main()

@@ -170,8 +170,7 @@ def running_panel(
 ) -> Iterator[Panel]:
     """Migrated, seeded and serving."""
     env = environment(sandbox, database.url, **extra)
-    manage(env, "migrate", "-v0")
-    manage(env, "seed_demo")
+    manage(env, "seed_demo", "--migrate")
     panel = Panel(env, database, log)
     try:
         panel.start(workers=workers)

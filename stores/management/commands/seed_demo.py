@@ -1,9 +1,11 @@
 """The demo's installation, stores, tills and people. The members are the engine's."""
 
+from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
@@ -25,9 +27,14 @@ PASSWORD = "demo-manager"  # noqa: S105 - printed on the screen, and made in dem
 class Command(BaseCommand):
     help = "Make the demo's installation, stores, tills and associates. Safe to run again."
 
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--migrate", action="store_true", help="make the tables first")
+
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.DEMO:
             raise CommandError("This makes a well-known log-in: run it with LOYALTY_MODE=demo.")
+        if options["migrate"]:
+            call_command("migrate", verbosity=0, interactive=False)
         with transaction.atomic():
             installation, _ = Installation.objects.get_or_create(
                 id="demo", defaults={"name": "Quill & Thread (demo)"}
