@@ -7,6 +7,7 @@ import ipaddress
 import os
 import signal
 import sqlite3
+import ssl
 import sys
 import tempfile
 import threading
@@ -22,6 +23,7 @@ RATES = {"10": 10, "5": 5, "off": None}
 def main(argv: list[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(argv)
+    tls = _tls(parser, options)
     with tempfile.TemporaryDirectory(prefix="sandbox-") as folder:
         try:
             store = Store(options.db or str(Path(folder, "sandbox.sqlite3")))
@@ -34,7 +36,7 @@ def main(argv: list[str] | None = None) -> int:
             rate=RATES[options.rate],
             seeded=options.seed,
         )
-        _serve(SandboxServer((options.host, options.port), world), options.until_eof)
+        _serve(SandboxServer((options.host, options.port), world, tls), options.until_eof)
         store.close()
     return 0
 
@@ -48,6 +50,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--api-key", default="sandbox-key")
     parser.add_argument("--rate", choices=RATES, default="10", help="calls a second")
     parser.add_argument("--no-seed", dest="seed", action="store_false", help="start empty")
+    parser.add_argument("--tls-cert", metavar="FILE", help="serve https: the certificate as PEM")
+    parser.add_argument("--tls-key", metavar="FILE", help="and its key")
     parser.add_argument("--until-eof", action="store_true", help="end when stdin is closed")
     return parser
 
@@ -64,6 +68,19 @@ def _loopback(host: str) -> str:
     return address
 
 
+def _tls(parser: argparse.ArgumentParser, options: argparse.Namespace) -> ssl.SSLContext | None:
+    if not options.tls_cert and not options.tls_key:
+        return None
+    if not options.tls_cert or not options.tls_key:
+        parser.error("--tls-cert and --tls-key go together")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(options.tls_cert, options.tls_key)
+    except OSError as error:
+        parser.error(f"--tls-cert, --tls-key: {error}")
+    return context
+
+
 def _serve(server: SandboxServer, until_eof: bool) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: server.stopping.set())
@@ -71,7 +88,7 @@ def _serve(server: SandboxServer, until_eof: bool) -> None:
     if until_eof:
         threading.Thread(target=_stop_at_eof, args=(server,), daemon=True).start()
     host, port = server.server_address[:2]
-    print(f"sandbox ready on http://{host!s}:{port}", flush=True)
+    print(f"sandbox ready on {server.scheme}://{host!s}:{port}", flush=True)
     server.stopping.wait()
     server.shutdown()
     server.server_close()

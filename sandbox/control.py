@@ -10,6 +10,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -27,6 +28,15 @@ class SandboxError(Exception):
     """The sandbox did not start, or refused what it was told."""
 
 
+@dataclass(frozen=True)
+class Tls:
+    """PEM files: a certificate for 127.0.0.1, its key, and the authority that vouches for it."""
+
+    cert: Path
+    key: Path
+    authority: Path
+
+
 class Sandbox:
     """A sandbox process (or, without `process`, one that somebody else started)."""
 
@@ -37,6 +47,7 @@ class Sandbox:
         *,
         guid: str = GUID,
         api_key: str = API_KEY,
+        tls: Tls | None = None,
     ) -> None:
         self.root_url = root_url
         self.base_url = f"{root_url}/api/v2"
@@ -45,6 +56,8 @@ class Sandbox:
         self._process = process
         self._http = requests.Session()
         self._http.trust_env = False  # a proxy of the machine has no business on loopback
+        if tls is not None:
+            self._http.verify = str(tls.authority)
 
     @classmethod
     def start(
@@ -56,14 +69,20 @@ class Sandbox:
         seed: bool = True,
         guid: str = GUID,
         api_key: str = API_KEY,
+        tls: Tls | None = None,
         ready_seconds: float = 30,
     ) -> Self:
-        """Return once it listens. `rate` is calls a second (10 or 5), None for no limit."""
+        """Return once it listens; over https where `tls` is given.
+
+        `rate` is calls a second (10 or 5), None for no limit.
+        """
         words = ["--port", port, "--rate", rate or "off", "--guid", guid, "--api-key", api_key]
         words += ["--db", db] if db else []
         words += [] if seed else ["--no-seed"]
+        words += ["--tls-cert", tls.cert, "--tls-key", tls.key] if tls else []
         process = _spawn([str(word) for word in words])
-        return cls(_ready_url(process, ready_seconds), process, guid=guid, api_key=api_key)
+        url = _ready_url(process, ready_seconds)
+        return cls(url, process, guid=guid, api_key=api_key, tls=tls)
 
     def __enter__(self) -> Self:
         return self

@@ -107,23 +107,24 @@ ACTS: Mapping[str, Act] = {
 class ControlApi:
     """Answers `/_sandbox/` and the page."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, scheme: str) -> None:
         self._world = world
+        self._scheme = scheme
 
     def answer(self, request: Request) -> Reply:
-        _check_comes_from_here(request)
+        _check_comes_from_here(request, self._scheme)
         if request.method == "GET" and (reply := page.answer(self._world, request.path)):
             return reply
         act, given = _act_for(request)
         return Reply(200, act(self._world, Params({**read_params(request), **given})))
 
 
-def _check_comes_from_here(request: Request) -> None:
+def _check_comes_from_here(request: Request, scheme: str) -> None:
     host = request.headers.get("host", "")
     origin = request.headers.get("origin")
     if _hostname(host) not in LOOPBACK_NAMES:
         raise refuse(403, "Only for this machine")
-    if origin is not None and origin != f"http://{host}":
+    if origin is not None and origin != f"{scheme}://{host}":
         raise refuse(403, "Only for the sandbox's own page")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import sys
 import threading
 import traceback
@@ -24,18 +25,33 @@ IDLE_SECONDS = 75
 
 
 class SandboxServer(ThreadingHTTPServer):
-    """Serves one `World`. Sleeping connections never keep the process from ending."""
+    """Serves one `World`, over `tls` if given. Sleeping connections never keep the process from
+    ending."""
 
     daemon_threads = True
     block_on_close = False
     request_queue_size = 512
 
-    def __init__(self, address: tuple[str, int], world: World) -> None:
+    def __init__(
+        self, address: tuple[str, int], world: World, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.stopping = threading.Event()
         self.world = world
         self.gateway = Gateway(world, self.pause)
-        self.control = ControlApi(world)
+        self.scheme = "https" if tls else "http"
+        self.control = ControlApi(world, self.scheme)
+        self._tls = tls
         super().__init__(address, Handler)
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """In the connection's own thread: whoever is slow to shake hands holds up nobody else."""
+        self.pause(self.world.switches.connection_seconds)
+        if self._tls is None:
+            super().finish_request(request, client_address)
+            return
+        request.settimeout(IDLE_SECONDS)
+        with self._tls.wrap_socket(request, server_side=True) as secured:
+            super().finish_request(secured, client_address)
 
     def pause(self, seconds: float) -> None:
         if seconds > 0:

@@ -15,6 +15,8 @@ class Switches:
 
     rate: int | None = 10
     latency_seconds: float = 0
+    # How much longer a new connection takes, as the round trips of a far-away one do.
+    connection_seconds: float = 0
     orders_idempotent: bool = True
     refunds_idempotent: bool = True
     second_cancellation: str = "ok"
@@ -70,6 +72,7 @@ def _words_or_none(value: object) -> bool:
 RULES: Mapping[str, Rule] = {
     "rate": _one_of(10, 5, None),
     "latency_seconds": _seconds(0, 60),
+    "connection_seconds": _seconds(0, 60),
     "orders_idempotent": _one_of(True, False),
     "refunds_idempotent": _one_of(True, False),
     "second_cancellation": _one_of("ok", "refuse"),

@@ -6,7 +6,6 @@ import socket
 import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
@@ -16,9 +15,9 @@ from connectors.errors import Call, Misconfigured, ReplyLost, Unavailable
 from connectors.limits import Limits
 from connectors.session import Session
 from tests.connectors import raw_server as tell
-from tests.connectors.certificates import Certified, certify
 from tests.connectors.raw_server import HOST, RawServer
 from tests.connectors.timing import lasting
+from tests.support.certificates import Certified, certify
 from tests.support.waiting import until
 
 ME = os.getpid()
@@ -326,7 +325,7 @@ def certified(tmp_path_factory: pytest.TempPathFactory) -> Certified:
 class TestTLS:
     @pytest.fixture
     def server(self, certified: Certified) -> Iterator[RawServer]:
-        with RawServer(certified.server) as server:
+        with RawServer(certified.server()) as server:
             yield server
 
     @pytest.fixture
@@ -348,11 +347,9 @@ class TestTLS:
         assert server.connections == 2
 
     def test_trusts_the_authorities_of_a_file(
-        self, server: RawServer, certified: Certified, tmp_path: Path
+        self, server: RawServer, certified: Certified
     ) -> None:
-        authorities = tmp_path / "authorities.pem"
-        authorities.write_text(certified.authority)
-        tls = wire.tls_context(str(authorities))
+        tls = wire.tls_context(str(certified.authority))
         with closing(Session("yotpo", server.url, {}, Limits(), tls=tls)) as session:
             assert read(session).status == 200
 

@@ -22,27 +22,34 @@ HOST = "127.0.0.1"
 
 @dataclass(frozen=True)
 class Certified:
-    """A server for 127.0.0.1, and the authority that vouches for it, as PEM."""
+    """PEM files of a server for 127.0.0.1 and of the authority that vouches for it, for a day."""
 
-    server: ssl.SSLContext
-    authority: str
+    cert: Path
+    key: Path
+    authority: Path
+
+    def server(self) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.cert, self.key)
+        return context
 
     def client(self) -> ssl.SSLContext:
         """A client's side that trusts this authority only."""
-        return ssl.create_default_context(cadata=self.authority)
+        return ssl.create_default_context(cafile=self.authority)
 
 
 def certify(folder: Path) -> Certified:
+    """A new authority and a server that it vouches for; their files go into `folder`."""
+    made = Certified(folder / "cert.pem", folder / "key.pem", folder / "authority.pem")
     authority_key, server_key = (generate_private_key(SECP256R1()) for _ in range(2))
     authority = signed(authority_builder(authority_key), authority_key)
     leaf = signed(server_builder(server_key), authority_key)
-    (folder / "cert.pem").write_bytes(leaf.public_bytes(Encoding.PEM))
-    (folder / "key.pem").write_bytes(
+    made.cert.write_bytes(leaf.public_bytes(Encoding.PEM))
+    made.key.write_bytes(
         server_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
-    return Certified(context, authority.public_bytes(Encoding.PEM).decode())
+    made.authority.write_bytes(authority.public_bytes(Encoding.PEM))
+    return made
 
 
 def authority_builder(key: EllipticCurvePrivateKey) -> x509.CertificateBuilder:
