@@ -1,10 +1,13 @@
 """Run the demo: a sandbox engine, the panel and its worker, on loopback, until told to stop.
 
 The first choice of ports is PORT (8000) and SANDBOX_PORT (8701). With YOTPO_BASE_URL set to a
-loopback address that engine is used, and no sandbox is started. Data and logs are in var/demo.
+loopback address that engine is used, and no sandbox is started. Data and logs are in DEMO_DATA
+(var/demo).
 """
 
 import fcntl
+import html
+import json
 import os
 import signal
 import socket
@@ -22,14 +25,16 @@ from urllib.parse import urlsplit
 from ports import LOOPBACK, next_free
 
 ROOT = Path(__file__).resolve().parent.parent
-DATA = ROOT / "var" / "demo"
-LOGS = f"{DATA.relative_to(ROOT)}/*.log"
+DATA = Path(os.environ.get("DEMO_DATA") or "var/demo")
+LOGS = DATA / "*.log"
+TOUR = ROOT / "sandbox" / "page" / "tour.json"
 READY_WITHIN_SECONDS = 60
 STOPPED_WITHIN_SECONDS = 10
 LOG_LINES_SHOWN = 20
+LOOK_EVERY_SECONDS = 0.05
 
 MANAGE = (sys.executable, "manage.py")
-SANDBOX = (sys.executable, "-m", "sandbox", "--db", str(DATA / "sandbox.sqlite3"))
+SANDBOX = (sys.executable, "-m", "sandbox", "--db", str(ROOT / DATA / "sandbox.sqlite3"))
 WEB = (
     *(sys.executable, "-m", "gunicorn", "loyalty_panel.wsgi", "--worker-class", "gthread"),
     *("--workers", "2", "--threads", "16", "--no-control-socket"),
@@ -53,7 +58,7 @@ class Child:
 
     def __init__(self, name: str, command: tuple[str, ...], env: Mapping[str, str]) -> None:
         self.name = name
-        self.log = DATA / f"{name}.log"
+        self.log = ROOT / DATA / f"{name}.log"
         self.log.write_bytes(b"")
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
@@ -126,7 +131,7 @@ class Children:
     def pause(self) -> None:
         if self.stop_asked:
             raise Stopped
-        time.sleep(0.2)
+        time.sleep(LOOK_EVERY_SECONDS)
 
     def stop(self) -> None:
         for child in reversed(self.running):
@@ -142,7 +147,7 @@ class Children:
 
 
 def main() -> int:
-    DATA.mkdir(parents=True, exist_ok=True)
+    (ROOT / DATA).mkdir(parents=True, exist_ok=True)
     children = Children()
     for number in stop_signals():
         signal.signal(number, children.ask_to_stop)
@@ -165,20 +170,19 @@ def stop_signals() -> list[signal.Signals]:
 
 
 def run(children: Children) -> None:
+    started = time.monotonic()
     with start_lock(children):
         env = environment()
         sandbox_page = None if uses_own_engine() else start_sandbox(children, env)
-        children.finish("migrate", (*MANAGE, "migrate", "--noinput"), env)
-        children.finish("seed", (*MANAGE, "seed_demo"), env)
         panel = start_panel(children, env)
-    introduce(panel, sandbox_page)
+    introduce(panel, sandbox_page, time.monotonic() - started)
     children.watch()
 
 
 @contextmanager
 def start_lock(children: Children) -> Iterator[None]:
     """Held until the servers listen: two demos started at once would choose the same ports."""
-    with (DATA / "start.lock").open("w") as lock:
+    with (ROOT / DATA / "start.lock").open("w") as lock:
         children.wait_until(lambda: is_taken(lock), "Another demo's start")
         yield
 
@@ -196,7 +200,7 @@ def environment() -> dict[str, str]:
         **SANDBOX_CREDENTIALS,
         **os.environ,
         "LOYALTY_MODE": "demo",
-        "DATABASE_URL": f"sqlite:///{DATA / 'panel.sqlite3'}",
+        "DATABASE_URL": f"sqlite:///{ROOT / DATA / 'panel.sqlite3'}",
         "ALLOWED_HOSTS": f"localhost,{LOOPBACK}",
         "PYTHONUNBUFFERED": "1",  # so that a log is complete when its program dies
     }
@@ -228,7 +232,9 @@ def start_panel(children: Children, env: dict[str, str]) -> str:
     port = choose_port("The panel", WEB_PORT)
     address = f"http://{LOOPBACK}:{port}"
     env |= {"PORT": str(port), "PUBLIC_URL": address}
+    # Web begins meanwhile: it takes about as long as the tables do, and asks for them only later.
     children.start("web", (*WEB, "--bind", f"{LOOPBACK}:{port}"), env)
+    children.finish("seed", (*MANAGE, "seed_demo", "--migrate"), env)
     children.start("worker", (*MANAGE, "settle_redemptions", "--loop"), env)
     children.wait_until(lambda: answers(f"{address}/readyz"), "The panel")
     return address
@@ -259,24 +265,44 @@ def is_listening(port: int) -> bool:
 
 
 def answers(url: str) -> bool:
-    # Without the proxy that the environment may name.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(url, timeout=2) as answer:
-            return bool(answer.status == 200)
+        ask(url)
     except OSError:
         return False
+    return True
 
 
-def introduce(panel: str, sandbox_page: str | None) -> None:
+def logged_in(panel: str) -> str:
+    """Who the panel's page is when it opens: it is asked as the page itself asks."""
+    launch = json.loads(ask(f"{panel}/panel/demo/launch", data=b"{}"))
+    session = ask(f"{panel}/panel/demo/session", Authorization=f"Bearer {launch['bearer']}")
+    return html.unescape(session).strip()
+
+
+def ask(url: str, data: bytes | None = None, **headers: str) -> str:
+    """Raises OSError unless the answer is good. Without the proxy that the environment may name."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    request = urllib.request.Request(url, data, headers)  # noqa: S310 - our own servers
+    with opener.open(request, timeout=10) as answer:
+        return str(answer.read().decode())
+
+
+def introduce(panel: str, sandbox_page: str | None, seconds: float) -> None:
     say(f"""
-Loyalty Panel demo
-  Panel     {panel}/panel/demo/
-  Look up   mara@example.com or (415) 555-0123
-  Admin     {panel}/admin/  (manager / demo-manager)""")
+Loyalty Panel demo, ready in {seconds:.0f} s
+  Panel      {panel}/panel/demo/
+  Logged in  {logged_in(panel)}
+  Admin      {panel}/admin/  (manager / demo-manager)""")
     if sandbox_page:
-        say(f"  Sandbox   {sandbox_page}")
-    say(f"  Logs      {LOGS}\n  Stop      Ctrl-C\n")
+        say(f"  Sandbox    {sandbox_page}  (the engine's stand-in: all members are invented)")
+    say(f"  Logs       {LOGS}\n  Stop       Ctrl-C")
+    if sandbox_page:
+        say(f"\nA tour; the sandbox's page tells what you will see:\n{tour()}\n")
+
+
+def tour() -> str:
+    steps = json.loads(TOUR.read_text())
+    return "\n".join(f"  {number}. {step['do']}" for number, step in enumerate(steps, 1))
 
 
 def say(text: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from string import Template
 
 from sandbox.messages import HTML, Reply
-from sandbox.page import forms, tables
+from sandbox.page import forms, tables, tour
 from sandbox.world import World
 from sandbox.yotpo import views
 
@@ -46,6 +46,7 @@ def render(world: World) -> str:
         )
     )
     return Template((FOLDER / "page.html").read_text()).substitute(
+        tour=tour.steps(),
         counts=tables.counts({**counts, "calls": sum(world.calls.counts().values())}),
         switches=forms.switches(world.switches),
         fault_form=forms.fault(),

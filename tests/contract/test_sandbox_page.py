@@ -53,6 +53,15 @@ def test_page_offers_every_switch_fault_and_endpoint(
         assert f'value="{value}"' in page
 
 
+def test_page_leads_through_a_tour_of_five_steps(sandbox: Sandbox, web: requests.Session) -> None:
+    tour = page_of(sandbox, web).partition("<ol>")[2].partition("</ol>")[0]
+
+    steps = re.findall(r"<li><strong>(.+?)</strong> (.+?)</li>", tour)
+
+    assert len(steps) == 5
+    assert steps[1][0] == "Redeem &quot;$5 off&quot;."
+
+
 def test_page_escapes_what_it_shows(sandbox: Sandbox, web: requests.Session) -> None:
     sandbox.add_member(email="x@example.com", first_name="<script>alert(1)</script>")
     sandbox.fault("*", "slow", match={"<img src=x>": "<svg>"})
