@@ -1,5 +1,6 @@
 """How a panel view answers: a part of the page, or a clear word in the alert region."""
 
+import math
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -33,32 +34,51 @@ MALFORMED = (BadRequest, MultiPartParserError, SuspiciousOperation)
 UNREADABLE_FORM = "The panel's message could not be read. Nothing was changed."
 EXPECTED = (OutsideError, CannotRedeem, CannotUndo, Unreadable, PageTooOld, *MISSING, *MALFORMED)
 
-# What is wrong -> status, and the words where the error has none of its own for an associate.
-# The first that fits counts, so a class stands before its parents.
-ANSWERS: tuple[tuple[type[Exception], int, str], ...] = (
-    (Throttled, 429, "The loyalty system is busy. Wait a few seconds, then try again."),
+# The button beside the words: press the same again, or see how things stand now.
+AGAIN, LOOK_UP, NO_WAY = "again", "look_up", ""
+
+# What is wrong -> status, the words where the error has none of its own for an associate, and the
+# way out. The first that fits counts, so a class stands before its parents.
+ANSWERS: tuple[tuple[type[Exception], int, str, str], ...] = (
+    (Throttled, 429, "The loyalty system is busy. {wait}, then try again.", AGAIN),
     (
         Misconfigured,
         503,
         "The loyalty system does not accept this shop's keys. Tell your manager; "
         "trying again does not help.",
+        NO_WAY,
     ),
-    (ReplyLost, 503, "The loyalty system's answer was lost. Look the member up before going on."),
-    (Refused, 422, "The loyalty system said no."),
-    (OutsideError, 503, "The loyalty system can't be reached. Nothing was changed. Try again."),
-    (AnotherUnderWay, 409, ""),
-    (ActKeyTaken, 409, ""),
-    (OpenCodeExists, 409, ""),
-    (PageTooOld, 409, ""),
-    (CannotUndo, 409, ""),
-    (CannotRedeem, 422, ""),
-    (Unreadable, 422, ""),
-    (Member.DoesNotExist, 404, "This member is not known here. Look them up again."),
-    (PendingRedemption.DoesNotExist, 404, "There is no such redemption of this member."),
-    (RequestDataTooBig, 413, "That is far too long. Nothing was changed."),
-    (BadRequest, 400, UNREADABLE_FORM),
-    (MultiPartParserError, 400, UNREADABLE_FORM),
-    (SuspiciousOperation, 400, UNREADABLE_FORM),
+    (
+        ReplyLost,
+        503,
+        "The loyalty system's answer was lost. Look the member up before going on.",
+        LOOK_UP,
+    ),
+    (Refused, 422, "The loyalty system said no.", NO_WAY),
+    (
+        OutsideError,
+        503,
+        "The loyalty system can't be reached. Nothing was changed. Try again.",
+        AGAIN,
+    ),
+    (AnotherUnderWay, 409, "", LOOK_UP),
+    (ActKeyTaken, 409, "", LOOK_UP),
+    (OpenCodeExists, 409, "", LOOK_UP),
+    (PageTooOld, 409, "", LOOK_UP),
+    (CannotUndo, 409, "", LOOK_UP),
+    (CannotRedeem, 422, "", LOOK_UP),
+    (Unreadable, 422, "", NO_WAY),
+    (Member.DoesNotExist, 404, "This member is not known here. Look them up again.", LOOK_UP),
+    (
+        PendingRedemption.DoesNotExist,
+        404,
+        "There is no such redemption of this member.",
+        LOOK_UP,
+    ),
+    (RequestDataTooBig, 413, "That is far too long. Nothing was changed.", NO_WAY),
+    (BadRequest, 400, UNREADABLE_FORM, NO_WAY),
+    (MultiPartParserError, 400, UNREADABLE_FORM, NO_WAY),
+    (SuspiciousOperation, 400, UNREADABLE_FORM, NO_WAY),
 )
 
 
@@ -76,18 +96,30 @@ def screen(view: View) -> View:
 
 
 def explain(request: HttpRequest, error: Exception) -> HttpResponse:
-    status, text = next((s, t) for kind, s, t in ANSWERS if isinstance(error, kind))
+    status, text, way = next((s, t, w) for kind, s, t, w in ANSWERS if isinstance(error, kind))
+    wait = 0
+    if isinstance(error, Throttled):
+        wait = math.ceil(error.wait)
+        text = text.format(wait=wait_words(wait))
     if isinstance(error, Refused) and error.words:
         text = f"The loyalty system said no: {error.words}"
-    response = alert(request, text or str(error), status)
+    response = alert(request, text or str(error), status, way=way, wait=wait)
     if isinstance(error, CardNumber):
         trigger_client_event(response, "panel:forget")
     return response
 
 
-def alert(request: HttpRequest, text: str, status: int) -> HttpResponse:
-    """Words in the alert region; whatever else is on the screen stays as it is."""
-    response = render(request, "associates/alert.html", {"text": text}, status=status)
+def wait_words(seconds: int) -> str:
+    """How long the engine asked us to leave it alone; a second is not worth counting."""
+    return f"Wait {seconds} seconds" if seconds > 1 else "Wait a moment"
+
+
+def alert(
+    request: HttpRequest, text: str, status: int, *, way: str = NO_WAY, wait: int = 0
+) -> HttpResponse:
+    """Words and a way out in the alert region; what else is on the screen stays as it is."""
+    context = {"text": text, "way": way, "wait": wait}
+    response = render(request, "associates/alert.html", context, status=status)
     response["HX-Reswap"] = "innerHTML show:top"
     return retarget(response, "#alert")
 
@@ -96,4 +128,5 @@ def unexpected(request: HttpRequest) -> HttpResponse:
     """Django's handler500: in words where the panel asked, else a page. The log has the cause."""
     if request.headers.get("HX-Request") != "true":
         return server_error(request)
-    return alert(request, "Something went wrong here. Look the member up before going on.", 500)
+    words = "Something went wrong here. Look the member up before going on."
+    return alert(request, words, 500, way=LOOK_UP)

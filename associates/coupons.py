@@ -1,21 +1,24 @@
 """A redemption as the screen shows it: the code to scan, or what is known of it so far."""
 
+import re
 from typing import Any
 
 import segno
 from barcode import Code128
 
+from offers.catalogue import Kind
 from offers.money import show_money
 from redemptions.models import PendingRedemption
 from redemptions.states import UNDER_WAY, Reason, State
 
 REFUSALS: dict[str, tuple[str, int]] = {
     Reason.NOT_SENT: (
-        "The loyalty system can't be reached. No points were taken. Try again.",
+        "The loyalty system can't be reached. No points were taken. Press Redeem again.",
         503,
     ),
     Reason.THROTTLED: (
-        "The loyalty system is busy. No points were taken. Wait a few seconds, then try again.",
+        "The loyalty system is busy. No points were taken. "
+        "Wait a few seconds, then press Redeem again.",
         429,
     ),
     Reason.MISCONFIGURED: (
@@ -26,14 +29,32 @@ REFUSALS: dict[str, tuple[str, int]] = {
     Reason.ENGINE_SAID_NO: ("The loyalty system said no. No points were taken.", 422),
 }
 WAITING = (*UNDER_WAY, State.REVERSING)
+NO_CODES_LEFT = (
+    "There are no codes left for {offer}. No points were taken. "
+    "Offer something else, and tell your manager: new codes must be loaded."
+)
+# The engine's words are documented nowhere: whatever says that of codes there are none.
+SAYS_NO_CODES = re.compile(
+    r"\b(no|not enough|out of|without|empty)\b.*\bcodes?\b"
+    r"|\bcodes?\b.*\b(left|remaining|available|exhausted|empty|ran out|run out)\b",
+    re.IGNORECASE,
+)
 
 
 def refusal(redemption: PendingRedemption) -> tuple[str, int]:
     """Words for the associate, and the status. The engine's own words where it gave some."""
     text, status = REFUSALS[redemption.reason]
-    if redemption.engine_words:
+    if has_no_codes(redemption):
+        text = NO_CODES_LEFT.format(offer=redemption.offer_name)
+    elif redemption.engine_words:
         text = f"The loyalty system said no: {redemption.engine_words}. No points were taken."
     return text, status
+
+
+def has_no_codes(redemption: PendingRedemption) -> bool:
+    """Only a custom coupon's codes come from a pool that may be empty."""
+    from_pool = redemption.offer_kind == Kind.CUSTOM
+    return from_pool and bool(SAYS_NO_CODES.search(redemption.engine_words))
 
 
 def coupon_context(redemption: PendingRedemption) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from access.middleware import PanelRequest
 from associates.answers import screen
 from associates.member_screen import look_up
 from associates.tokens import read_new_member, sign_new_member
-from connectors.errors import NotFound, ReplyLost
+from connectors.errors import NotFound, ReplyLost, Throttled, Unavailable
 from members.engine import engine
 from members.enrol import NewMember, find_twin, record_consent
 from members.enrol import enrol as enrol_at_engine
@@ -113,11 +113,13 @@ def wait(request: PanelRequest) -> HttpResponse:
     try:
         found = look_up(request, Email(new.email))
         if not found.member.live:
-            return render_wait(request, new, tries=tries, sure=sure)
+            return render_wait(request, new, tries=tries, sure=sure, away=True)
     except NotFound:
         if not sure and tries >= PATIENCE:
             return render_form(request, Form(as_typed(new), {}), notice="not_there")
         return render_wait(request, new, tries=tries + 1, sure=sure)
+    except (Unavailable, Throttled):
+        return render_wait(request, new, tries=tries, sure=sure, away=True)
     member = Member.objects.seen(new.email)
     record_consent(member, new, request.till.store, request.associate)
     context = {"screen": found, "notice": "Welcome! The new member is enrolled."}
@@ -183,8 +185,11 @@ def render_form(
     return render(request, "associates/enrol.html", context, status=status)
 
 
-def render_wait(request: PanelRequest, new: NewMember, *, tries: int, sure: bool) -> HttpResponse:
+def render_wait(
+    request: PanelRequest, new: NewMember, *, tries: int, sure: bool, away: bool = False
+) -> HttpResponse:
     context = {
+        "away": away,
         "new": sign_new_member(new),
         "tries": tries,
         "sure": sure,

@@ -21,7 +21,7 @@ from members.models import Member
 from offers.catalogue import Kind, Offer
 from offers.money import show_money
 from redemptions import actions
-from redemptions.errors import OpenCodeExists, WrongPoints
+from redemptions.errors import CannotUndo, OpenCodeExists, WrongPoints
 from redemptions.models import PendingRedemption
 from redemptions.settling import see_to
 from redemptions.states import State
@@ -182,7 +182,13 @@ def check(request: PanelRequest, redemption_id: uuid.UUID) -> HttpResponse:
 @require_POST
 def undo(request: PanelRequest, redemption_id: uuid.UUID) -> HttpResponse:
     redemption = find(request, redemption_id, request.POST.get("member", ""))
-    return show_coupon(request, actions.undo(engine=engine(), redemption=redemption))
+    try:
+        actions.undo(engine=engine(), redemption=redemption)
+    except CannotUndo as error:
+        if redemption.state == State.REFUSED:
+            raise
+        return show_coupon(request, redemption, undo_refused=str(error))
+    return show_coupon(request, redemption)
 
 
 def find(request: PanelRequest, redemption_id: uuid.UUID, member_id: str) -> PendingRedemption:
@@ -193,12 +199,15 @@ def find(request: PanelRequest, redemption_id: uuid.UUID, member_id: str) -> Pen
         raise PendingRedemption.DoesNotExist from None
 
 
-def show_coupon(request: PanelRequest, redemption: PendingRedemption) -> HttpResponse:
+def show_coupon(
+    request: PanelRequest, redemption: PendingRedemption, *, undo_refused: str = ""
+) -> HttpResponse:
     if redemption.state == State.REFUSED:
         text, status = refusal(redemption)
         response = alert(request, text, status)
     else:
-        context = coupon_context(redemption)
-        response = render(request, "associates/coupon.html", context)
+        context = {**coupon_context(redemption), "undo_refused": undo_refused}
+        status = 409 if undo_refused else 200
+        response = render(request, "associates/coupon.html", context, status=status)
     # The dialog has done its work, whatever came of it.
     return trigger_client_event(response, "panel:answered")

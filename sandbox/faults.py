@@ -32,6 +32,7 @@ class Fault:
     match: Mapping[str, Any] = field(default_factory=dict)
     rst: bool = False
     made: bool | None = None
+    retry_after: int | None = None
 
     def aims_at(self, endpoint: str, params: Mapping[str, Any]) -> bool:
         wanted = all(str(params.get(name)) == str(value) for name, value in self.match.items())
@@ -57,7 +58,8 @@ def _own_status(fault: Fault, reply: Reply) -> Reply:
 
 
 def _throttled(fault: Fault, reply: Reply) -> Reply:
-    return Reply(429, {"message": "API rate limit exceeded"})
+    told = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
+    return Reply(429, {"message": "API rate limit exceeded"}, headers=told)
 
 
 def _html(fault: Fault, reply: Reply) -> Reply:
@@ -132,6 +134,10 @@ CHECKS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "times": (lambda v: v is None or (type(v) is int and v > 0), "must be 1 or more, or null"),
     "match": (lambda v: isinstance(v, dict), "must be an object"),
     "rst": (lambda v: isinstance(v, bool), "must be true or false"),
+    "retry_after": (
+        lambda v: v is None or (type(v) is int and 0 <= v <= LONGEST_SECONDS),
+        f"must be whole seconds up to {LONGEST_SECONDS}, or null",
+    ),
     "made": (lambda v: v is None or isinstance(v, bool), "must be true, false or null"),
 }
 

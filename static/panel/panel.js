@@ -1,17 +1,32 @@
-/* The panel's own script: launch and bearer, the dialog, and small help while typing.
+/* The panel's own script: launch and bearer, what is said while one waits, the dialog, the focus.
    The bearer lives in this closure alone: in the page it would land in the DOM's snapshots. */
 (() => {
   "use strict";
 
   const RENEW_BEFORE_MS = 30_000;
-  const page = document.getElementById("panel");
-  const alertRegion = document.getElementById("alert");
+  // Most answers are quicker than the first; from the second on, one wonders.
+  const SAY_AFTER_MS = 150;
+  const SLOW_AFTER_MS = 2_000;
+  const NO_ANSWER = "No answer. Check the network, then try again: nothing is done twice.";
+
+  const byId = (id) => document.getElementById(id);
+  const on = (name, act) => document.addEventListener(name, act);
+  const page = byId("panel");
+  const lookUp = byId("lookup");
+  const query = byId("query");
+  const result = byId("result");
+  const alertRegion = byId("alert");
+  const said = byId("said");
+  const dialogs = byId("dialog");
+  const start = [...result.children];
   let bearer = null;
   let launching = null;
+  let failed = null;
+  let opener = null;
   const retried = new WeakSet();
 
-  // In the alert region or, as that lies behind an open dialog, in the dialog that asked.
-  const say = (text, elt) => {
+  // Words in the alert region or, as that lies behind an open dialog, in the dialog that asked.
+  const say = (text, elt, way) => {
     const words = document.createElement("p");
     words.className = "alert";
     words.textContent = text;
@@ -20,13 +35,20 @@
       words.setAttribute("role", "alert");
       takeBack(dialog);
       dialog.querySelector(".row.end").before(words);
-    } else {
-      alertRegion.replaceChildren(words);
-      alertRegion.scrollIntoView({ block: "nearest" });
+      return;
     }
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "quiet";
+    button.dataset[way] = "";
+    button.textContent = way === "reload" ? "Reload" : "Try again";
+    alertRegion.replaceChildren(words, button);
+    alertRegion.scrollIntoView({ block: "nearest" });
   };
 
   const takeBack = (dialog) => dialog?.querySelector("[role=alert]")?.remove();
+
+  // Launch and bearer
 
   async function trade() {
     const answer = await fetch(page.dataset.launch, {
@@ -37,7 +59,7 @@
       cache: "no-store",
     });
     const body = await answer.json().catch(() => ({}));
-    if (!answer.ok) throw new Error(body.detail || "This panel could not be opened. Reload it.");
+    if (!answer.ok) throw new Error(body.detail || "This panel could not be opened.");
     const life = body.expires_in * 1000;
     bearer = { token: body.bearer, until: performance.now() + life - Math.min(RENEW_BEFORE_MS, life / 2) };
   }
@@ -48,47 +70,106 @@
     return launching;
   }
 
+  const begin = () => {
+    alertRegion.replaceChildren();
+    launch().then(() => document.body.dispatchEvent(new Event("panel:ready")), sayWhyNot());
+  };
+
   const ready = () => (bearer && performance.now() < bearer.until ? Promise.resolve() : launch());
 
-  const sayWhyNot = (elt) => (error) =>
-    say(error instanceof TypeError ? "No connection. Check the network, then try again." : error.message, elt);
+  // Nobody may act here any more, so nothing of a customer stays in sight.
+  const sessionOver = (text) => {
+    closeDialog();
+    result.replaceChildren();
+    query.value = "";
+    say(text, null, "reload");
+    keepFocus();
+  };
 
-  document.addEventListener("htmx:confirm", (event) => {
+  const sayWhyNot = (elt) => (error) => {
+    if (!(error instanceof TypeError)) {
+      sessionOver(`${error.message} Reload the panel to go on.`);
+      return;
+    }
+    failed = elt;
+    say("No connection. Check the network, then try again.", elt, "again");
+  };
+
+  on("htmx:confirm", (event) => {
     event.preventDefault();
     // One at a time: no other dialog while one still asks, seen or unseen.
     if (event.detail.target === dialogs && isAsking()) return;
     ready().then(() => event.detail.issueRequest(true), sayWhyNot(event.detail.elt));
   });
 
-  document.addEventListener("htmx:configRequest", (event) => {
+  on("htmx:configRequest", (event) => {
     event.detail.headers.Authorization = `Bearer ${bearer.token}`;
   });
 
   const isPoll = (config) => config.triggeringEvent == null || config.triggeringEvent.type === "load";
 
-  document.addEventListener("htmx:beforeRequest", (event) => {
-    const { elt, requestConfig } = event.detail;
+  // While one waits
+
+  const waits = new Map();
+  const SLOW = {
+    lookup: "The loyalty system is slow just now. Wait for it, or stop and look up again.",
+    other: "The loyalty system is slow just now. Please wait: nothing is done twice.",
+  };
+
+  function startWaiting({ elt, xhr, target }) {
+    if (elt.matches("input")) return;
+    const place = elt.closest("dialog, .card")?.querySelector(".busy") ?? byId("busy");
+    const words = elt.dataset.busy ?? "Asking the loyalty system…";
+    const slow = elt === lookUp ? SLOW.lookup : SLOW.other;
+    const sayAsking = () => { place.textContent = words; };
+    const saySlow = () => {
+      place.textContent = slow;
+      place.classList.toggle("may-stop", elt === lookUp);
+    };
+    waits.set(xhr, { elt, place, timers: [setTimeout(sayAsking, SAY_AFTER_MS), setTimeout(saySlow, SLOW_AFTER_MS)] });
+    elt.setAttribute("aria-busy", "true");
+    // Whoever is asked for now, the one before can't be redeemed for by mistake.
+    if (target === result && !result.contains(elt)) result.inert = true;
+  }
+
+  function endWaiting({ xhr }) {
+    const wait = waits.get(xhr);
+    if (!wait) return;
+    waits.delete(xhr);
+    wait.timers.forEach(clearTimeout);
+    wait.place.textContent = "";
+    wait.place.classList.remove("may-stop");
+    wait.elt.removeAttribute("aria-busy");
+    result.inert = false;
+  }
+
+  on("htmx:beforeRequest", (event) => {
+    const { elt, requestConfig, target } = event.detail;
     if (isPoll(requestConfig)) return;
     alertRegion.replaceChildren();
     takeBack(elt.closest("dialog"));
+    query.removeAttribute("aria-invalid");
+    if (target === dialogs) opener = requestConfig.triggeringEvent.submitter;
+    startWaiting(event.detail);
   });
 
   // Somebody else was asked for: the one before must not be redeemed for by mistake.
   const clearAfterFailedLookUp = (elt) => {
-    if (elt.id === "lookup") document.getElementById("result").replaceChildren();
+    if (elt === lookUp) result.replaceChildren();
   };
 
   // An expired bearer: renew and send the same form once more. Its act key is the same, so
   // what was done already is not done again.
-  document.addEventListener("htmx:afterRequest", (event) => {
+  on("htmx:afterRequest", (event) => {
     const { elt, xhr, requestConfig } = event.detail;
+    endWaiting(event.detail);
     if (xhr.status !== 401) {
       retried.delete(elt);
       return;
     }
     bearer = null;
     if (retried.has(elt)) {
-      say("This panel's session is over. Reload it.", elt);
+      sessionOver("This panel's session is over. Reload it to go on.");
       return;
     }
     retried.add(elt);
@@ -99,15 +180,16 @@
   });
 
   for (const failure of ["htmx:sendError", "htmx:timeout"]) {
-    document.addEventListener(failure, (event) => {
-      clearAfterFailedLookUp(event.detail.elt);
-      say("No answer. Check the network, then try again: nothing is done twice.", event.detail.elt);
+    on(failure, (event) => {
+      const { elt } = event.detail;
+      clearAfterFailedLookUp(elt);
+      failed = elt;
+      say(NO_ANSWER, elt, "again");
     });
   }
 
   // The dialog
 
-  const dialogs = document.getElementById("dialog");
   const isAsking = () => dialogs.querySelector(".htmx-request") !== null;
 
   const closeDialog = () => dialogs.querySelector("dialog")?.close();
@@ -117,13 +199,16 @@
     if (!dialogs.querySelector("dialog")?.open && !isAsking()) dialogs.replaceChildren();
   };
 
-  document.addEventListener("htmx:afterSwap", (event) => {
-    if (event.detail.target === dialogs) dialogs.querySelector("dialog")?.showModal();
+  on("htmx:afterSwap", (event) => {
+    const dialog = dialogs.querySelector("dialog");
+    if (event.detail.target !== dialogs || !dialog) return;
+    dialog.querySelector("[data-whose]").textContent = document.querySelector("#member h2").textContent;
+    dialog.showModal();
   });
 
-  document.addEventListener("panel:answered", closeDialog);
+  on("panel:answered", closeDialog);
   // Later, for htmx tells of a failure after it.
-  document.addEventListener("htmx:afterRequest", () => queueMicrotask(clearAway));
+  on("htmx:afterRequest", () => queueMicrotask(clearAway));
   // `close` does not bubble; a dialog also closes by the Escape key.
   dialogs.addEventListener("close", clearAway, true);
 
@@ -132,12 +217,12 @@
   // an undo of the code that is shown.
   function isTooLate({ requestConfig, target }) {
     if (requestConfig.elt.isConnected) return false;
-    const shown = target === dialogs ? document.getElementById("member") : target.firstElementChild;
+    const shown = target === dialogs ? byId("member") : target.firstElementChild;
     const about = shown?.dataset.about;
     return isPoll(requestConfig) || !about || !requestConfig.path.includes(about);
   }
 
-  document.addEventListener("htmx:beforeSwap", (event) => {
+  on("htmx:beforeSwap", (event) => {
     const { xhr, requestConfig } = event.detail;
     const dialog = requestConfig.elt.closest("dialog");
     if (isTooLate(event.detail)) {
@@ -147,19 +232,68 @@
       event.detail.target = dialogs;
       event.detail.shouldSwap = dialog.open;
     } else if (xhr.status >= 400 && xhr.getResponseHeader("HX-Retarget") === "#alert") {
+      failed = dialog ? opener : requestConfig.elt;
       closeDialog();
       clearAfterFailedLookUp(requestConfig.elt);
+      if (requestConfig.elt === lookUp && xhr.status === 422) query.setAttribute("aria-invalid", "true");
     }
   });
 
   // A code that was asked for further down, and whose it is, come into view together.
-  document.addEventListener("htmx:afterSettle", (event) => {
-    const { target, requestConfig } = event.detail;
-    const member = document.getElementById("member");
-    if (target?.id !== "coupon-slot" || !member || isPoll(requestConfig)) return;
-    const cutOff = member.getBoundingClientRect().top < 0 || target.getBoundingClientRect().bottom > innerHeight;
+  function showTogether() {
+    const member = byId("member");
+    const slot = byId("coupon-slot");
+    const cutOff = member.getBoundingClientRect().top < 0 || slot.getBoundingClientRect().bottom > innerHeight;
     if (cutOff) member.scrollIntoView();
+  }
+
+  // What a reader of the screen is told: short, and not again while nothing changed.
+  function speak(target) {
+    const parts = [...target.querySelectorAll("[data-say]")].map((part) => part.textContent.trim());
+    const words = parts.map((part) => (/[.!]$/.test(part) ? part : `${part}.`)).join(" ");
+    if (words && words !== said.textContent) said.textContent = words;
+  }
+
+  // The panel is asked to try again only when it may, and only what is still there.
+  function readyTheWayOut() {
+    const button = alertRegion.querySelector("[data-again]");
+    if (!button) return;
+    if (!failed?.isConnected) button.remove();
+    const seconds = Number(button.dataset.wait);
+    if (!seconds) return;
+    button.disabled = true;
+    setTimeout(() => { button.disabled = false; }, seconds * 1000);
+  }
+
+  on("htmx:afterSettle", (event) => {
+    const { target, requestConfig } = event.detail;
+    if (!target) return;
+    if (target === alertRegion) readyTheWayOut();
+    else if (requestConfig.elt.getAttribute("hx-swap") !== "none") speak(target);
+    if (target.id === "coupon-slot" && byId("member") && !isPoll(requestConfig)) showTogether();
+    // What was asked for in the dialog is what comes next, not the button that opened it.
+    if (requestConfig.elt.closest("dialog") && document.activeElement === opener) target.firstElementChild?.focus({ preventScroll: true });
+    keepFocus();
   });
+
+  // The focus is never taken from the sale. But where what held it was drawn anew or went away, it
+  // goes on in its place: else a keyboard would begin at the top again.
+
+  let held = null;
+  on("focusin", (event) => { held = event.target; });
+  // Left by hand it is let go; taken out of the page it is not.
+  on("focusout", ({ target }) => queueMicrotask(() => { if (target === held && target.isConnected) held = null; }));
+
+  function keepFocus() {
+    if (!held || held.isConnected || document.activeElement !== document.body || !document.hasFocus()) return;
+    const first = (selector) => document.querySelector(selector);
+    const next = (held.id && byId(held.id))
+      || first("#alert button:enabled")
+      || first("#coupon-slot > section")
+      || first("#result section[tabindex]")
+      || query;
+    next.focus({ preventScroll: true });
+  }
 
   // What a variable offer is worth, while typing
 
@@ -168,21 +302,22 @@
     return form.format(cents / 10 ** Math.min(form.resolvedOptions().maximumFractionDigits, 2));
   };
 
-  document.addEventListener("input", (event) => {
+  on("input", (event) => {
     const field = event.target;
+    if (field === query) query.removeAttribute("aria-invalid");
     if (!(field instanceof HTMLInputElement) || !field.dataset.rate) return;
     // As the server reads it: a comma counts only between groups of three digits.
     const typed = field.value.replace(/\s/g, "");
     const points = /^(\d+|\d{1,3}(,\d{3})+)$/.test(typed) ? Number(typed.replaceAll(",", "")) : NaN;
     const most = Number(field.dataset.most);
-    const words = document.getElementById(field.dataset.worth);
+    const words = byId(field.dataset.worth);
     if (!typed) words.textContent = "";
     else if (!(points >= 1 && points <= most)) words.textContent = `Type a whole number from 1 to ${most.toLocaleString()}.`;
     else words.textContent = `Worth ${money(Math.floor(points * Number(field.dataset.rate) + 1e-9), field.dataset.currency)}`;
   });
 
   // A payment card's number was typed: it must not stay in sight either.
-  document.addEventListener("panel:forget", (event) => {
+  on("panel:forget", (event) => {
     const field = event.target.matches("input") ? event.target : event.target.querySelector("input");
     if (field) field.value = "";
   });
@@ -199,14 +334,40 @@
       getSelection().selectAllChildren(source);
       button.textContent = "Selected: press Ctrl+C";
     }
+    said.textContent = button.textContent;
   }
 
-  document.addEventListener("click", (event) => {
+  const startAgain = () => {
+    htmx.trigger(lookUp, "htmx:abort");
+    alertRegion.replaceChildren();
+    result.replaceChildren(...start);
+    query.focus();
+  };
+
+  const tryAgain = () => {
+    if (!failed) begin();
+    else if (failed.matches("form")) failed.requestSubmit();
+    else failed.click();
+  };
+
+  const ACTS = {
+    copy,
+    cancel: startAgain,
+    stop: startAgain,
+    next() {
+      query.value = "";
+      startAgain();
+      scrollTo(0, 0);
+    },
+    close: closeDialog,
+    again: tryAgain,
+    reload: () => location.reload(),
+  };
+
+  on("click", (event) => {
     const button = event.target.closest("button");
-    if (button?.dataset.copy) copy(button);
-    if (button?.dataset.clear) document.querySelector(button.dataset.clear).replaceChildren();
-    if (button && "close" in button.dataset) closeDialog();
+    for (const name in button?.dataset) ACTS[name]?.(button);
   });
 
-  launch().then(() => document.body.dispatchEvent(new Event("panel:ready")), sayWhyNot());
+  begin();
 })();

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from associates.coupons import bars, coupon_context, qr
+from associates.coupons import bars, coupon_context, qr, refusal
 from associates.templatetags.panel import age, thousands
 from members.models import Member
+from offers.catalogue import Kind
 from redemptions.models import PendingRedemption
-from redemptions.states import State
+from redemptions.states import Reason, State
 from tests.associates.panel import FIVE_OFF, Panel, code_of, text_of, words
 
 CODES = {
@@ -109,6 +110,30 @@ def test_an_undo_that_waits_for_the_answer_says_so(panel: Panel, mara: Member, s
     redemption = PendingRedemption.objects.get()
     answer = panel.post(f"redemptions/{redemption.id}/undo", {"member": str(mara.id)})
     assert "the points go back at once" in words(answer)
+
+
+NO_CODES = {
+    "as the sandbox says it": ("There are no coupon codes left for this reward", True),
+    "out of codes": ("Out of coupon codes", True),
+    "none available": ("coupon: codes are not available", True),
+    "another refusal": ("Customer is not opted in", False),
+    "a code that was used": ("Coupon code was used", False),
+    "no words": ("", False),
+}
+
+
+@pytest.mark.parametrize(("engine_words", "told"), NO_CODES.values(), ids=NO_CODES.keys())
+def test_a_pool_without_codes_is_told_apart(engine_words: str, told: bool) -> None:
+    refused = PendingRedemption(
+        state=State.REFUSED,
+        reason=Reason.ENGINE_SAID_NO,
+        offer_name="Tote bag voucher",
+        offer_kind=Kind.CUSTOM,
+        engine_words=engine_words,
+    )
+    assert refusal(refused)[0].startswith("There are no codes left for Tote bag voucher.") is told
+    refused.offer_kind = Kind.FIXED
+    assert "no codes left for Tote" not in refusal(refused)[0]
 
 
 AGES = {

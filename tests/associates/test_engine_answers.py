@@ -382,7 +382,9 @@ def test_nobody_is_enrolled_while_a_twin_cannot_be_looked_for(
 def test_the_wait_goes_on_while_the_engine_is_away(panel: Panel, sandbox: Sandbox) -> None:
     sandbox.fault(CUSTOMER, "drop_before", times=None)
     fields = {"new": sign_new_member(NEW), "tries": "1", "sure": "1"}
-    told_clearly(panel.post("enrol/wait", fields), AWAY)
+    waiting = panel.post("enrol/wait", fields)
+    assert "can't be reached just now. We go on asking" in words(waiting)
+    assert hidden(waiting, "tries") == "1"
     sandbox.clear_faults()
     assert "Enrolling" in text_of(panel.post("enrol/wait", fields))
 

@@ -35,7 +35,7 @@ def page_of(panel: Panel, query: str) -> str:
 def test_a_member_is_shown_with_points_tier_and_what_expires(panel: Panel) -> None:
     page = page_of(panel, "mara@example.com")
     day = datetime.now(UTC) + timedelta(days=75)
-    assert '<h2 dir="auto">Mara Quill</h2>' in page
+    assert '<h2 dir="auto" data-say>Mara Quill</h2>' in page
     assert '<span class="number">640</span> points' in page
     assert '<span class="badge">Silver</span> <span>660 points to the next tier</span>' in page
     assert '<progress max="100" value="73"' in page

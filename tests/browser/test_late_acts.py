@@ -22,7 +22,7 @@ def test_an_enrolment_does_not_push_another_member_away(till: Till, sandbox: San
     held.let_go()
 
     till.expect_points("640")
-    expect(till.page.get_by_text("Enrolling")).to_have_count(0)
+    expect(till.main.get_by_text("Enrolling")).to_have_count(0)
 
 
 @pytest.mark.provokes(404)

@@ -9,36 +9,12 @@ from tests.browser.till import Till
 pytestmark = pytest.mark.browser
 
 
-def test_someone_who_left_the_programme_can_be_seen_and_not_redeemed_for(till: Till):
-    till.look_up("otto@example.com", "Otto Stillman")
-    till.expect_points("700")
-    expect(till.member).to_contain_text("This person has left the loyalty programme")
-    expect(till.offer_buttons).to_have_count(0)
-
-
-def test_someone_without_an_email_can_be_seen_and_not_redeemed_for(till: Till):
-    till.look_up("(404) 555-0112", "Phil Mailless")
-    till.expect_points("1,150")
-    expect(till.member).to_contain_text(
-        "The loyalty programme has no email for this person, so nothing can be redeemed."
-    )
-    expect(till.offer_buttons).to_have_count(0)
-
-
 def test_a_balance_below_zero_is_shown_and_what_is_missing_counts_it(till: Till):
     till.look_up("nell@example.com", "Nell Harbor")
     till.expect_points("-85")
     expect(till.member).to_contain_text("Below zero after a refund")
     expect(till.offer_buttons).to_have_count(0)
     expect(till.offers).to_contain_text("585 points missing")
-
-
-def test_someone_who_can_afford_nothing_sees_what_is_nearest(till: Till):
-    till.look_up("zed@example.com", "Zed Marlow")
-    till.expect_points("0")
-    expect(till.offer_buttons).to_have_count(0)
-    expect(till.offers).to_contain_text("Nearly there")
-    expect(till.offers).to_contain_text("1 point missing")
 
 
 def test_a_name_that_looks_like_html_is_text(till: Till):

@@ -5,15 +5,27 @@ from typing import Self
 
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.held import Held
+
 
 class Till:
     def __init__(self, page: Page, address: str) -> None:
         self.page = page
         self.address = address
+        self._held: list[Held] = []
 
+        self.main = page.get_by_role("main")
         self.query = page.get_by_role("textbox", name="Email or phone")
         self.look_up_button = page.get_by_role("button", name="Look up", exact=True)
         self.new_member_button = page.get_by_role("button", name="New member", exact=True)
+        self.next_button = page.get_by_role("button", name="Next customer", exact=True)
+        self.busy = page.locator("#busy")
+        self.spoken = page.locator("#said")
+        self.stop_button = page.get_by_role("button", name="Stop", exact=True)
+        self.alert = page.get_by_role("alert")
+        self.try_again_button = page.get_by_role("button", name="Try again", exact=True)
+        self.look_up_again_button = page.get_by_role("button", name="Look up again", exact=True)
+        self.not_found = page.get_by_role("region", name="Not found", exact=True)
         self.member = page.get_by_role("region", name="Member", exact=True)
         self.offers = page.get_by_role("region", name="Offers", exact=True)
         self.offer_buttons = self.offers.get_by_role("button", name=re.compile("^Redeem "))
@@ -22,6 +34,7 @@ class Till:
         self.dialog = page.get_by_role("dialog")
         self.points_field = self.dialog.get_by_role("textbox", name="Points to spend")
         self.redeem_button = self.dialog.get_by_role("button", name="Redeem", exact=True)
+        self.another_button = self.dialog.get_by_role("button", name="Redeem another", exact=True)
         self.cancel_button = self.dialog.get_by_role("button", name="Cancel", exact=True)
 
         self.coupon = page.get_by_role("region", name="Coupon", exact=True)
@@ -41,6 +54,17 @@ class Till:
         self.page.goto(self.address)
         expect(self.page.get_by_text("Ana Pardo · Till 1")).to_be_visible()
         return self
+
+    def hold(self, address: str) -> Held:
+        """The next request to there goes out when the test lets it, or at its end."""
+        held = Held(self.page, address)
+        self._held.append(held)
+        return held
+
+    def let_go(self) -> None:
+        """Nothing that is still held keeps the next test waiting."""
+        for held in self._held:
+            held.end()
 
     def ask(self, text: str) -> None:
         """Type it and press the button, whatever will come of it."""
@@ -93,10 +117,10 @@ class Till:
         expect(self.member.get_by_text(f"{points} points", exact=True)).to_be_visible()
 
     def expect_alert(self, text: str) -> None:
-        expect(self.page.get_by_role("alert").filter(has_text=text)).to_be_visible()
+        expect(self.alert.filter(has_text=text)).to_be_visible()
 
     def expect_no_alert(self) -> None:
-        expect(self.page.get_by_role("alert")).to_have_count(0)
+        expect(self.alert).to_have_count(0)
 
     def expect_waiting(self) -> None:
         expect(self.coupon).to_contain_text(
@@ -108,9 +132,13 @@ class Till:
         tag: str = self.page.evaluate("document.activeElement.tagName.toLowerCase()")
         return tag
 
-    def overflow(self) -> int:
-        """How many pixels the page is wider than its window."""
-        extra: int = self.page.evaluate(
-            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    def focused_name(self) -> str:
+        """What a reader of the screen calls what has the focus: a label, or its own words."""
+        name: str = self.page.evaluate(
+            """() => {
+                const at = document.activeElement;
+                const label = at.ariaLabel ?? at.labels?.[0]?.textContent ?? at.textContent;
+                return at === document.body ? "" : label.trim();
+            }"""
         )
-        return extra
+        return name

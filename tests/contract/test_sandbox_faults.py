@@ -87,6 +87,14 @@ def test_answer_is_another(
     assert (seen.status, seen.headers["content-type"], seen.body) == expected
 
 
+def test_throttle_may_say_how_long_to_wait(sandbox: Sandbox, speak: Speak) -> None:
+    sandbox.fault(REDEEM, "throttle", retry_after=7)
+
+    seen = speak("POST", "/redemptions", REDEMPTION)
+
+    assert (seen.status, seen.headers["retry-after"]) == (429, "7")
+
+
 @pytest.mark.parametrize("kind", ["html", "html_after"])
 def test_proxy_answers_a_page(sandbox: Sandbox, speak: Speak, kind: str) -> None:
     sandbox.fault(REDEEM, kind)
@@ -297,6 +305,7 @@ WRONG = {
     "times": {"endpoint": "*", "kind": "slow", "times": 0},
     "match": {"endpoint": "*", "kind": "slow", "match": []},
     "rst": {"endpoint": "*", "kind": "drop_after", "rst": "yes"},
+    "retry_after": {"endpoint": "*", "kind": "throttle", "retry_after": "soon"},
     "colour": {"endpoint": "*", "kind": "slow", "colour": "red"},
 }
 

@@ -10,7 +10,8 @@ from tests.support.servers import Panel
 
 ACT = re.compile(r'name="act" value="([^"]+)"')
 SHOWN = re.compile(r'"shown": "([^"]+)"')
-ASK = re.compile(r'name="offer" value="(\d+)" hx-post="([^"]+/ask)"')
+ASK = re.compile(r'hx-post="([^"]+/ask)"')
+OFFER = re.compile(r'name="offer" value="(\d+)"')
 CODE = re.compile(r'id="coupon-code"[^>]*>([^<]+)<')
 UNDO = re.compile(r'hx-post="([^"]+/undo)"')
 
@@ -37,8 +38,8 @@ class TillPage:
 
     def ask(self, page: str, offer: int = 0) -> str:
         """Open the dialog of the `offer`th button; the act that it would send."""
-        number, path = ASK.findall(page)[offer]
-        dialog = self.post(path, offer=number, shown=unescape(SHOWN.search(page)[1]))
+        number = OFFER.findall(page)[offer]
+        dialog = self.post(ASK.search(page)[1], offer=number, shown=unescape(SHOWN.search(page)[1]))
         assert dialog.ok, dialog.text
         return unescape(ACT.search(dialog.text)[1])
 

@@ -1,0 +1,21 @@
+"""axe-core 4.14.1 (Deque Systems, MPL 2.0: see LICENSE), and how the tests ask it."""
+
+from pathlib import Path
+
+from playwright.sync_api import Page
+
+SCRIPT = (Path(__file__).parent / "axe-4.14.1.min.js").read_text()
+BAD = ("moderate", "serious", "critical")
+
+
+def complaints(page: Page) -> list[str]:
+    """What axe finds on the page as it stands, less what it calls minor."""
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(f"() => {{ {SCRIPT} }}")
+    found = page.evaluate("async () => (await axe.run(document)).violations")
+    return [
+        f"{rule['id']} ({rule['impact']}): {node['html']}: {node['failureSummary']}"
+        for rule in found
+        if rule["impact"] in BAD
+        for node in rule["nodes"]
+    ]

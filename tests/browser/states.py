@@ -1,0 +1,310 @@
+"""Every state that the panel can show, and how a till comes into it.
+
+One table for all that looks at states: the named tests, axe, the narrowest frame, the pictures of
+the docs. A function brings a fresh till over a fresh sandbox into the state of its name, and the
+state stays until somebody acts.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from playwright.sync_api import expect
+
+from sandbox.control import Sandbox
+from tests.browser.till import Till
+
+Reach = Callable[[Till, Sandbox], object]
+
+MARA, RUTH = "mara@example.com", "ruth@example.com"
+RUTHS_NAME = "Ruth Okafor"
+STRANGER = "never.seen@example.com"
+NEW = "new.person@example.com"
+TOTE_BAG, FIVE_OFF = 90140, 90121
+CANCELLATION = "POST /redemptions/*/cancellation_completed"
+HISTORY = {"with_history": "true"}
+
+
+@dataclass(frozen=True)
+class State:
+    """`says` and `then` are for the docs: what stands there, and what to do next.
+
+    `provokes` is what the browser complains of on the way (see the mark of that name).
+    """
+
+    name: str
+    says: str
+    then: str
+    reach: Reach
+    provokes: tuple[int | str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        return self.name.replace("_", " ").capitalize()
+
+
+STATES: dict[str, State] = {}
+
+
+def state(says: str, then: str, *provokes: int | str) -> Callable[[Reach], Reach]:
+    def add(reach: Reach) -> Reach:
+        STATES[reach.__name__] = State(reach.__name__, says, then, reach, provokes)
+        return reach
+
+    return add
+
+
+@state(
+    "Nobody is looked up yet.",
+    "Ask for an email or a phone number and type it, or press New member.",
+)
+def empty(_till: Till, _sandbox: Sandbox) -> None:
+    """As it opens."""
+
+
+@state(
+    "The loyalty system has been asked for more than 150 ms. The member before fades and can't "
+    "be acted on.",
+    "Wait, or look up somebody else: the newer question replaces the older one.",
+)
+def loading(till: Till, _sandbox: Sandbox) -> None:
+    till.look_up_mara()
+    till.hold("**/lookup")
+    till.ask(RUTH)
+    expect(till.busy).to_have_text("Asking the loyalty system…")
+
+
+@state(
+    "Who it is, how many points there are, and what they can become.",
+    "Press Redeem beside what the customer wants.",
+)
+def found(till: Till, _sandbox: Sandbox) -> None:
+    till.look_up_mara()
+
+
+@state(
+    "Nobody has this email or this phone number in the loyalty programme.",
+    "Check the spelling and look up again, or press Enrol this customer.",
+    404,
+)
+def not_found(till: Till, _sandbox: Sandbox) -> None:
+    till.ask(STRANGER)
+    expect(till.not_found).to_be_visible()
+
+
+@state(
+    "The number has no area code. Nobody was asked.",
+    "Add the area code and press Look up.",
+    422,
+)
+def incomplete_number(till: Till, _sandbox: Sandbox) -> None:
+    till.ask("555-0123")
+    till.expect_alert("incomplete")
+
+
+@state(
+    "The member has left the programme: their points can be seen and not used.",
+    "Tell them that they can join again online; then press Look up again.",
+)
+def opted_out(till: Till, _sandbox: Sandbox) -> None:
+    till.look_up("otto@example.com", "Otto Stillman")
+
+
+@state(
+    "The programme knows this person by phone only, and points are redeemed by email.",
+    "Ask for their email and press Enrol with an email.",
+)
+def no_email(till: Till, _sandbox: Sandbox) -> None:
+    till.look_up("(404) 555-0112", "Phil Mailless")
+
+
+@state(
+    "There are too few points for any reward; the nearest ones are named.",
+    "Tell the customer what is nearest, and go on with the sale.",
+)
+def too_few_points(till: Till, _sandbox: Sandbox) -> None:
+    till.look_up("zed@example.com", "Zed Marlow")
+
+
+@state(
+    "The shop has no offers for a till at present.",
+    "Go on with the sale, or press Look up again when offers have been set up.",
+)
+def nothing_to_redeem(till: Till, sandbox: Sandbox) -> None:
+    sandbox.fault("GET /redemption_options", "list", times=None)
+    till.look_up_mara()
+
+
+@state(
+    "The loyalty system has not answered for more than two seconds.",
+    "Wait for it, or press Stop and look up again.",
+)
+def engine_slow(till: Till, _sandbox: Sandbox) -> None:
+    till.hold("**/lookup")
+    till.ask(MARA)
+    expect(till.busy).to_contain_text("slow just now")
+
+
+@state(
+    "The loyalty system can't be reached. Nothing was changed.",
+    "Press Try again, or go on with the sale.",
+    503,
+)
+def engine_down(till: Till, sandbox: Sandbox) -> None:
+    sandbox.fault("*", "drop_before", times=None)
+    till.ask(STRANGER)
+    till.expect_alert("can't be reached")
+
+
+@state(
+    "The loyalty system is busy and says how long to leave it alone.",
+    "Wait so long; then Try again can be pressed.",
+    429,
+)
+def throttled(till: Till, sandbox: Sandbox) -> None:
+    sandbox.fault("GET /customers", "throttle", retry_after=2)
+    till.ask(MARA)
+    till.expect_alert("is busy")
+
+
+@state(
+    "What is about to happen: whose points, how many, for what, and how many stay.",
+    "Press Redeem, or Cancel.",
+)
+def question(till: Till, _sandbox: Sandbox) -> None:
+    till.look_up_mara()
+    till.choose("Points for dollars")
+    till.points_field.fill("250")
+
+
+@state(
+    "The points have become a code, to be scanned, copied or read out.",
+    "Put the code on the sale. Press Undo if it is not wanted after all.",
+)
+def code_shown(till: Till, _sandbox: Sandbox) -> None:
+    till.look_up_mara()
+    till.redeemed("$5 off")
+    till.expect_points("140")
+
+
+@state(
+    "There is a code for this very offer already.",
+    "Press Show that code; Redeem another only if the customer wants two.",
+)
+def code_open_already(till: Till, _sandbox: Sandbox) -> None:
+    till.look_up(RUTH, RUTHS_NAME)
+    till.redeemed("$5 off")
+    till.expect_points("24,500")
+    till.choose("$5 off")
+
+
+@state(
+    "There are no codes left for this reward. No points were taken.",
+    "Offer something else, and tell the manager that new codes must be loaded.",
+    422,
+)
+def pool_empty(till: Till, sandbox: Sandbox) -> None:
+    for _ in range(5):
+        sandbox.redeem_online(RUTH, TOTE_BAG)
+    till.look_up_mara()
+    till.redeem("Tote bag voucher")
+    till.expect_alert("no codes left")
+
+
+@state(
+    "The answer was lost, and it is being found out whether the points became a code.",
+    "Do not redeem again: wait, look up somebody else meanwhile, or press Undo.",
+)
+def reply_lost(till: Till, sandbox: Sandbox) -> None:
+    sandbox.fault("POST /redemptions", "drop_after")
+    sandbox.fault("GET /customers", "status", match=HISTORY, times=None)
+    till.look_up_mara()
+    till.redeem("$5 off")
+    till.expect_waiting()
+    till.expect_points("140")
+
+
+@state(
+    "It can't be told by itself what came of a redemption.",
+    "Go on with the sale without it, and ask a manager.",
+)
+def disputed(till: Till, sandbox: Sandbox) -> None:
+    till.look_up(RUTH, RUTHS_NAME)
+    # The history can't be read before the second one is in it.
+    sandbox.fault("GET /customers", "status", match=HISTORY, times=None)
+    sandbox.fault("POST /redemptions", "drop_after")
+    till.redeem("$5 off")
+    till.expect_waiting()
+    sandbox.redeem_online(RUTH, FIVE_OFF)
+    sandbox.clear_faults()
+    expect(till.coupon).to_contain_text("Ask a manager")
+    till.expect_points("24,000")
+
+
+@state(
+    "The points are back and the code no longer counts.",
+    "Redeem something else, or press Next customer.",
+)
+def undone(till: Till, sandbox: Sandbox) -> None:
+    code_shown(till, sandbox)
+    till.undo()
+    expect(till.coupon).to_contain_text("are back")
+    till.expect_points("640")
+
+
+@state(
+    "Undo was asked for; the loyalty system has not confirmed it yet.",
+    "Do not take the code. The points come back by themselves: go on with the sale.",
+)
+def undo_under_way(till: Till, sandbox: Sandbox) -> None:
+    code_shown(till, sandbox)
+    sandbox.fault(CANCELLATION, "drop_before", times=None)
+    till.undo()
+    expect(till.coupon).to_contain_text("Undo is under way")
+
+
+@state(
+    "The loyalty system refused to give the points back.",
+    "Do not take the code, and ask a manager.",
+    409,
+)
+def undo_refused(till: Till, sandbox: Sandbox) -> None:
+    code_shown(till, sandbox)
+    sandbox.fault(CANCELLATION, "status", status=422, body={"error": "Not any more"})
+    till.undo()
+    till.expect_alert("manager")
+
+
+@state(
+    "The form for a new member. A field that is left is checked at once.",
+    "Fill it in and press Enrol: an email is enough.",
+)
+def enrolment_form(till: Till, _sandbox: Sandbox) -> None:
+    till.query.fill(NEW)
+    till.start_enrolment()
+    till.phone.fill("555-0188")
+    till.phone.press("Tab")
+    expect(till.enrolment).to_contain_text("incomplete")
+
+
+@state(
+    "The new member was sent to the loyalty system, which needs some seconds.",
+    "Wait, or go on with the sale: the enrolment is kept.",
+)
+def enrolling(till: Till, sandbox: Sandbox) -> None:
+    sandbox.switch(new_customer_delay_seconds=600)
+    till.start_enrolment()
+    till.email.fill(NEW)
+    till.first_name.fill("Nova")
+    till.enrol_button.click()
+    expect(till.enrolment).to_contain_text("Enrolling Nova")
+
+
+@state(
+    "The till was locked, or the shift is over: nothing of a customer stays in sight.",
+    "Press Reload.",
+    401,
+)
+def session_over(till: Till, _sandbox: Sandbox) -> None:
+    till.page.route("**/lookup", lambda route: route.fulfill(status=401), times=2)
+    till.ask(MARA)
+    till.expect_alert("session is over")

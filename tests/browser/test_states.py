@@ -1,0 +1,274 @@
+"""Every state says what is so and what to do next, and what it offers to do works.
+
+One test a state, by the name that it has in the table (states.py).
+"""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from sandbox.control import Sandbox
+from tests.browser.states import CANCELLATION, MARA, NEW, RUTH, RUTHS_NAME, STATES
+from tests.browser.till import Till
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(autouse=True)
+def _reached(request: pytest.FixtureRequest, till: Till, sandbox: Sandbox) -> None:
+    """The till is in the state that the test is named for."""
+    name = request.node.originalname.removeprefix("test_")
+    STATES[name].reach(till, sandbox)
+
+
+def test_empty(till: Till):
+    start = till.page.get_by_role("region", name="Start")
+    expect(start).to_contain_text("Ask for an email or a phone number")
+    expect(start).to_contain_text("Press New member")
+    expect(till.next_button).to_be_hidden()
+    till.look_up_mara()
+    expect(start).to_have_count(0)
+
+
+@pytest.mark.provokes("no connection")
+def test_loading(till: Till, sandbox: Sandbox):
+    expect(till.busy).to_have_text("Asking the loyalty system…")
+    expect(till.stop_button).to_be_hidden()
+    # The member before is still drawn, and nobody can act on her.
+    expect(till.page.locator("#result")).to_have_attribute("inert", "")
+    till.look_up_button.press("Tab")
+    expect(till.new_member_button).to_be_focused()
+    till.query.fill("pia@example.com")
+    till.query.press("Enter")
+    expect(till.member.get_by_role("heading", name="Pia Lindqvist")).to_be_visible()
+    expect(till.busy).to_be_empty()
+    till.let_go()
+    expect(till.member.get_by_role("heading", name="Pia Lindqvist")).to_be_visible()
+
+
+def test_found(till: Till, sandbox: Sandbox):
+    till.expect_points("640")
+    expect(till.spoken).to_have_text("Mara Quill. 640 points.")
+    till.redeemed("$5 off")
+    assert sandbox.balance(MARA) == 140
+
+
+@pytest.mark.provokes(404)
+def test_not_found(till: Till):
+    expect(till.not_found.get_by_role("heading", name="never.seen@example.com")).to_be_visible()
+    words = "Nobody has this email in the loyalty programme. Check the spelling"
+    expect(till.not_found).to_contain_text(words)
+    expect(till.spoken).to_contain_text(words)
+    till.page.get_by_role("button", name="Enrol this customer").click()
+    expect(till.email).to_have_value("never.seen@example.com")
+
+
+@pytest.mark.provokes(422)
+def test_incomplete_number(till: Till, sandbox: Sandbox):
+    till.expect_alert("That phone number is incomplete: add the area code.")
+    expect(till.query).to_have_attribute("aria-invalid", "true")
+    expect(till.query).to_have_accessible_description(re.compile("add the area code"))
+    assert sandbox.call_counts() == {}
+    till.query.press("Home")
+    till.query.press_sequentially("415 ")
+    expect(till.query).not_to_have_attribute("aria-invalid", "true")
+    till.query.press("Enter")
+    expect(till.member.get_by_role("heading", name="Mara Quill")).to_be_visible()
+    till.expect_no_alert()
+
+
+def test_opted_out(till: Till):
+    till.expect_points("700")
+    expect(till.member).to_contain_text("This person has left the loyalty programme")
+    expect(till.member).to_contain_text("They can join again online")
+    expect(till.offer_buttons).to_have_count(0)
+    till.query.fill(MARA)
+    till.look_up_again_button.click()
+    till.expect_points("640")
+
+
+def test_no_email(till: Till):
+    till.expect_points("1,150")
+    expect(till.member).to_contain_text(
+        "The loyalty programme has no email for this person, so nothing can be redeemed. "
+        "Ask for their email and enrol them with it."
+    )
+    expect(till.offer_buttons).to_have_count(0)
+    till.member.get_by_role("button", name="Enrol with an email").click()
+    expect(till.phone).to_have_value("(404) 555-0112")
+
+
+def test_too_few_points(till: Till, sandbox: Sandbox):
+    till.expect_points("0")
+    expect(till.offers).to_contain_text("Too few points for a reward yet.")
+    nearest = till.offers.get_by_role("listitem").first
+    expect(nearest).to_have_text(re.compile(r"Points for dollars\s+1 point missing"))
+    expect(till.offer_buttons).to_have_count(0)
+    till.next_button.click()
+    till.look_up_mara()
+
+
+def test_nothing_to_redeem(till: Till, sandbox: Sandbox):
+    expect(till.offers).to_contain_text("There is nothing to redeem in the store at present.")
+    expect(till.offers).to_contain_text("go on with the sale")
+    sandbox.clear_faults()
+    till.look_up_again_button.click()
+    expect(till.offer("$5 off")).to_be_visible()
+
+
+@pytest.mark.provokes("no connection")
+def test_engine_slow(till: Till, sandbox: Sandbox):
+    expect(till.busy).to_have_text(
+        "The loyalty system is slow just now. Wait for it, or stop and look up again."
+    )
+    till.stop_button.click()
+    expect(till.page.get_by_role("region", name="Start")).to_be_visible()
+    expect(till.busy).to_be_empty()
+    expect(till.query).to_be_focused()
+    till.query.press("Enter")
+    till.expect_points("640")
+
+
+@pytest.mark.provokes(503)
+def test_engine_down(till: Till, sandbox: Sandbox):
+    till.expect_alert("The loyalty system can't be reached. Nothing was changed. Try again.")
+    sandbox.clear_faults()
+    sandbox.add_member(email=till.query.input_value(), first_name="Stella", points=700)
+    till.try_again_button.click()
+    till.expect_points("700")
+    till.expect_no_alert()
+
+
+@pytest.mark.provokes(429)
+def test_throttled(till: Till, sandbox: Sandbox):
+    till.expect_alert("The loyalty system is busy. Wait 2 seconds, then try again.")
+    expect(till.try_again_button).to_be_disabled()
+    expect(till.try_again_button).to_be_enabled()
+    till.try_again_button.click()
+    till.expect_points("640")
+    till.expect_no_alert()
+
+
+def test_question(till: Till, sandbox: Sandbox):
+    expect(till.dialog).to_contain_text("Mara Quill")
+    expect(till.dialog).to_contain_text("Redeem Points for dollars?")
+    expect(till.dialog).to_contain_text("Worth $2.50")
+    till.cancel_button.click()
+    expect(till.offer("Points for dollars")).to_be_focused()
+    till.redeemed("Points for dollars", points="250")
+    assert sandbox.balance(MARA) == 390
+
+
+def test_code_shown(till: Till, sandbox: Sandbox):
+    code = till.shown_code()
+    expect(till.spoken).to_contain_text(f"$5 off. {code}. 500 points taken")
+    expect(till.coupon).to_contain_text("Undo gives the points back.")
+    till.undo()
+    expect(till.coupon).to_contain_text("500 points are back.")
+    assert sandbox.balance(MARA) == 640
+
+
+def test_code_open_already(till: Till, sandbox: Sandbox):
+    (made,) = sandbox.redemptions()
+    expect(till.dialog).to_contain_text("There is an open code for this offer already")
+    expect(till.dialog).to_contain_text(made["code"])
+    till.dialog.get_by_role("button", name="Show that code").click()
+    expect(till.dialog).to_have_count(0)
+    expect(till.code).to_have_text(made["code"])
+    assert len(sandbox.redemptions()) == 1
+
+
+@pytest.mark.provokes(422)
+def test_pool_empty(till: Till, sandbox: Sandbox):
+    till.expect_alert(
+        "There are no codes left for Tote bag voucher. No points were taken. "
+        "Offer something else, and tell your manager: new codes must be loaded."
+    )
+    assert sandbox.balance(MARA) == 640
+    till.redeemed("$5 off")
+    till.expect_no_alert()
+
+
+def test_reply_lost(till: Till, sandbox: Sandbox):
+    till.expect_waiting()
+    expect(till.coupon).to_contain_text("You may look up somebody else meanwhile")
+    expect(till.offer_buttons).to_have_count(0)
+    till.look_up(RUTH, RUTHS_NAME)
+    till.look_up_mara()
+    till.pending.get_by_role("button", name="Show $5 off").click()
+    till.undo()
+    expect(till.coupon).to_contain_text("If it did, the points go back at once.")
+    sandbox.clear_faults()
+    expect(till.coupon).to_contain_text("500 points are back.")
+    assert sandbox.balance(MARA) == 640
+
+
+def test_disputed(till: Till):
+    words = "We can't tell what came of this. Ask a manager before you do anything else with it."
+    expect(till.coupon).to_contain_text(words)
+    expect(till.spoken).to_contain_text(words)
+    expect(till.coupon).to_contain_text("Go on with the sale without it.")
+    expect(till.code).to_have_count(0)
+    till.look_up_again_button.click()
+    expect(till.coupon).to_have_count(0)
+    expect(till.offer("$5 off")).to_be_visible()
+
+
+def test_undone(till: Till, sandbox: Sandbox):
+    expect(till.spoken).to_have_text("Undone. 500 points are back. The code no longer counts.")
+    till.next_button.click()
+    expect(till.main.get_by_text("Mara")).to_have_count(0)
+    expect(till.query).to_have_value("")
+    expect(till.query).to_be_focused()
+
+
+def test_undo_under_way(till: Till, sandbox: Sandbox):
+    expect(till.coupon).to_contain_text("Undo is under way")
+    expect(till.coupon).to_contain_text("The points come back by themselves.")
+    expect(till.code).to_have_count(0)
+    till.look_up(RUTH, RUTHS_NAME)
+    till.look_up_mara()
+    sandbox.clear_faults()
+    till.pending.get_by_role("button", name="Show $5 off").click()
+    expect(till.coupon).to_contain_text("500 points are back.")
+    assert sandbox.balance(MARA) == 640
+
+
+@pytest.mark.provokes(409)
+def test_undo_refused(till: Till, sandbox: Sandbox):
+    till.expect_alert("A manager must look at this redemption before anything else is done.")
+    expect(till.coupon).to_contain_text("The points were not given back")
+    expect(till.coupon).to_contain_text("do not take it")
+    expect(till.undo_button).to_have_count(0)
+    expect(till.page.get_by_role("img", name="Barcode")).to_have_count(0)
+    till.look_up_again_button.click()
+    expect(till.coupon).to_have_count(0)
+    till.expect_points("140")
+    assert sandbox.call_counts()[CANCELLATION] == 1
+
+
+def test_enrolment_form(till: Till):
+    expect(till.email).to_have_value(NEW)
+    expect(till.enrolment).to_contain_text("That phone number is incomplete: add the area code.")
+    till.phone.fill("(415) 555-0188")
+    till.enrol_button.click()
+    expect(till.main.get_by_text("Welcome! The new member is enrolled.")).to_be_visible()
+
+
+def test_enrolling(till: Till, sandbox: Sandbox):
+    expect(till.enrolment.get_by_role("progressbar")).to_be_visible()
+    expect(till.spoken).to_have_text("Enrolling Nova. The loyalty system needs a few seconds.")
+    expect(till.enrolment).to_contain_text("You may go on with the sale")
+    till.next_button.click()
+    till.look_up_mara()
+    assert sandbox.call_counts()["POST /customers"] == 1
+
+
+@pytest.mark.provokes(401)
+def test_session_over(till: Till):
+    till.expect_alert("This panel's session is over. Reload it to go on.")
+    expect(till.query).to_have_value("")
+    till.page.get_by_role("button", name="Reload").click()
+    expect(till.page.get_by_text("Ana Pardo · Till 1")).to_be_visible()
+    till.look_up_mara()
