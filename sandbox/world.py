@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -36,6 +37,7 @@ class World:
         self.switches = self._as_started
         self._seeded = seeded
         self._lock = threading.Lock()
+        self._next_due = 0.0  # seconds since the epoch: not known yet
         if not store.is_current():
             self._build()
 
@@ -50,13 +52,20 @@ class World:
 
     def run(self, act: Callable[[Work], T]) -> tuple[T, bool]:
         """Do one act in one transaction; also whether it changed a row."""
-        with self.store.work(self.switches) as work:
-            jobs.run_due(work)
+        if self._next_due <= time.time():
+            with self.store.work(self.switches) as work:
+                self._run_due(work)
         with self.store.work(self.switches) as work:
             before = work.db.total_changes
             result = act(work)
-            jobs.run_due(work)
-            return result, work.db.total_changes > before
+            made = work.db.total_changes > before
+            if made:
+                self._run_due(work)
+            return result, made
+
+    def _run_due(self, work: Work) -> None:
+        jobs.run_due(work)
+        self._next_due = jobs.next_due(work)
 
     def reset(self) -> None:
         """A fresh seed, no faults, no calls, and the switches as they were at the start."""
@@ -71,3 +80,4 @@ class World:
             build_tables(work)
             if self._seeded:
                 seed.sow(work)
+            self._next_due = jobs.next_due(work)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 
 from sandbox.yotpo import orders, refunds
@@ -19,3 +20,9 @@ def run_due(work: Work) -> None:
     for job in due:
         work.db.execute("DELETE FROM jobs WHERE id = ?", (job["id"],))
         JOBS[job["kind"]](work, job["ref"])
+
+
+def next_due(work: Work) -> float:
+    """When there is something to do; infinity if nothing waits."""
+    row = work.one("SELECT due FROM jobs ORDER BY due LIMIT 1")
+    return row["due"] if row else math.inf

@@ -1,4 +1,4 @@
-"""The engine's SQLite file: one connection, one writer at a time, short transactions."""
+"""The engine's SQLite file: one connection, one transaction at a time, all of them short."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class Store:
     def work(self, switches: Switches) -> Iterator[Work]:
         """One transaction, rolled back as a whole if it raises."""
         with self._lock:
-            self._db.execute("BEGIN IMMEDIATE")
+            self._db.execute("BEGIN")
             try:
                 yield Work(self._db, switches)
             except BaseException:

@@ -382,6 +382,16 @@ def test_put_off_order_earns_later(sandbox: Sandbox, speak: Speak) -> None:
     assert sandbox.balance(MARA) == 640
 
 
+def test_put_off_order_earns_once_it_is_due(sandbox: Sandbox, speak: Speak) -> None:
+    sandbox.switch(order_delay_seconds=0.2)
+    order(speak)
+    redeem(speak)
+
+    until(lambda: sandbox.balance(MARA) == 140 + 42, "the order has earned")
+
+    assert sandbox.calls()[-1]["endpoint"] == "POST /redemptions"
+
+
 def test_order_of_a_stranger_enrols(sandbox: Sandbox, speak: Speak) -> None:
     sandbox.switch(new_customer_delay_seconds=0)
 

@@ -1,9 +1,11 @@
 """No point appears or goes without a movement, and no movement is ever changed."""
 
+import contextlib
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -11,7 +13,7 @@ import requests
 from sandbox.control import Sandbox, SandboxError
 from tests.contract.conftest import Speak
 
-MARA, ADA = "mara@example.com", "ada@example.com"
+MARA, ADA, RUTH = "mara@example.com", "ada@example.com", "ruth@example.com"
 FIVE_OFF, CHOSEN, TOTE = 90121, 90130, 90140
 Start = Callable[[], Sandbox]
 
@@ -107,6 +109,18 @@ def test_put_off_order_survives_a_crash(start: Start) -> None:
     assert after.balance(MARA) == 640, "its job is still to come, and comes once"
 
 
+def test_order_that_fell_due_while_nothing_ran_earns(start: Start, db: Path) -> None:
+    before = start()
+    before.switch(order_delay_seconds=3600)
+    order = {"order_id": "A1", "total_amount_cents": 4299, "currency_code": "USD"}
+    post(before, "/orders", {"customer_email": MARA, **order})
+    before.kill()
+    with contextlib.closing(sqlite3.connect(db)) as connection, connection:
+        connection.execute("UPDATE jobs SET due = due - 3600")
+
+    assert start().balance(MARA) == 640 + 42
+
+
 def test_foreign_database_is_left_alone(db: Path, start: Start) -> None:
     connection = sqlite3.connect(db)
     connection.execute("CREATE TABLE treasure (gold INTEGER)")
@@ -161,6 +175,25 @@ def test_one_order_sent_many_times_at_once_earns_once(sandbox: Sandbox) -> None:
     at_once(lambda: post(sandbox, "/orders", {"customer_email": MARA, **order}))
 
     assert sandbox.balance(MARA) == 640 + 42
+
+
+def test_read_sees_whole_redemptions_only(sandbox: Sandbox) -> None:
+    asked = {"customer_email": RUTH, "redemption_option_id": FIVE_OFF}
+
+    def redeem_and_read(_turn: int) -> dict[str, Any]:
+        assert post(sandbox, "/redemptions", asked).status_code == 200
+        read = {"customer_email": RUTH, "with_history": "true"}
+        url = f"{sandbox.base_url}/customers"
+        return dict(requests.get(url, read, headers=sandbox.headers, timeout=30).json())
+
+    with ThreadPoolExecutor(8) as pool:
+        seen = list(pool.map(redeem_and_read, range(40)))
+
+    spent_in_sum = {each["points_balance"] + 500 * each["perks_redeemed"] for each in seen}
+    assert len(spent_in_sum) == 1, "points and redemptions never disagree"
+    for each in seen:
+        assert sum(item["points"] for item in each["history_items"]) == each["points_balance"]
+    assert sandbox.balance(RUTH) == 25_000 - 40 * 500
 
 
 def test_refused_redemption_leaves_nothing(sandbox: Sandbox, speak: Speak) -> None:
