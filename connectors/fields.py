@@ -19,8 +19,10 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 YES, NO = frozenset({"true", "t", "yes", "1"}), frozenset({"false", "f", "no", "0"})
+YES_OR_NO = YES | NO
 # No count of points or cents comes near, and a number of a million digits takes long to work out.
 MOST_DIGITS = 15
+MOST = 10**MOST_DIGITS
 ZONE = re.compile(r"\s+(?=[+-]\d\d:?\d\d$)|\s*UTC$")
 
 
@@ -37,7 +39,10 @@ class Fields:
 
     def text(self, *names: str) -> str | None:
         """The first of these that is not blank, trimmed."""
-        return next(filter(None, (as_text(self.raw(name)) for name in names)), None)
+        for name in names:
+            if text := as_text(self._data.get(name)):
+                return text
+        return None
 
     def decimal(self, name: str) -> Decimal | None:
         return as_decimal(self.raw(name))
@@ -47,13 +52,19 @@ class Fields:
 
         Rounded down: nobody gets more than is theirs.
         """
-        numbers = (self.decimal(name) for name in names)
-        return next((math.floor(number) for number in numbers if number is not None), None)
+        for name in names:
+            number = as_whole(self._data.get(name))
+            if number is not None:
+                return number
+        return None
 
     def flag(self, *names: str) -> bool | None:
         """The first of these that says yes or no."""
-        words = (str(self.raw(name)).strip().lower() for name in names)
-        return next((word in YES for word in words if word in YES | NO), None)
+        for name in names:
+            word = str(self._data.get(name)).strip().lower()
+            if word in YES_OR_NO:
+                return word in YES
+        return None
 
     def moment(self, name: str) -> datetime | None:
         """Aware, in UTC; one that names no zone is in UTC."""
@@ -110,10 +121,20 @@ def as_text(value: object) -> str | None:
     What no database and no page can hold is replaced: half of an emoji (JSON may carry a lone
     surrogate) and NUL.
     """
+    if type(value) is str and value.isascii() and "\x00" not in value:
+        return value.strip() or None  # nearly all of them
     if isinstance(value, bool) or not isinstance(value, str | int):
         return None
     text = str(value).encode("utf-8", "replace").decode().replace("\x00", "")
     return text.strip() or None
+
+
+def as_whole(value: object) -> int | None:
+    """Rounded down."""
+    if type(value) is int and -MOST < value < MOST:
+        return value  # nearly all of them
+    number = as_decimal(value)
+    return None if number is None else math.floor(number)
 
 
 def as_decimal(value: object) -> Decimal | None:
