@@ -98,8 +98,11 @@ def main() -> int:
 
 
 def environment(chromium: Path | None) -> dict[str, str]:
-    """The caller's, less what would turn the tests on a real database or engine."""
-    ours = {"DATABASE_URL", "POSTGRES_URL", "YOTPO_BASE_URL"}
+    """The caller's, less what would turn the tests on a real database or engine.
+
+    Nor may it keep Python from storing what it compiled: each leg would compile all tests again.
+    """
+    ours = {"DATABASE_URL", "POSTGRES_URL", "YOTPO_BASE_URL", "PYTHONDONTWRITEBYTECODE"}
     env = {name: value for name, value in os.environ.items() if name not in ours}
     env |= {"LOYALTY_MODE": "test", "TEST_OUTPUT_DIR": str(OUTPUT)}
     if chromium:
