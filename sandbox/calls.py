@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, deque
-from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
+
+from sandbox.clock import iso_of
 
 KEPT = 10_000
 
 
-@dataclass(frozen=True)
-class Call:
-    """`status` is None when no reply went out; `made` says whether any state changed."""
+class Call(NamedTuple):
+    """`at` is in seconds since the epoch. `status` is None when no reply went out; `made` says
+    whether any state changed."""
 
     seq: int
-    at: str
+    at: float
     endpoint: str
     status: int | None
     made: bool
@@ -34,7 +35,7 @@ class CallLog:
             self._counts: Counter[str] = Counter()
 
     def note(
-        self, at: str, endpoint: str, status: int | None, made: bool, fault: str | None
+        self, at: float, endpoint: str, status: int | None, made: bool, fault: str | None
     ) -> None:
         with self._lock:
             self._seq += 1
@@ -54,4 +55,4 @@ class CallLog:
 
 def _as_json(call: Call) -> dict[str, Any]:
     method, _, path = call.endpoint.partition(" ")
-    return {**asdict(call), "method": method, "path": path}
+    return {**call._asdict(), "at": iso_of(call.at), "method": method, "path": path}

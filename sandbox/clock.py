@@ -16,5 +16,10 @@ def iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def iso_of(seconds: float) -> str:
+    """The same of seconds since the epoch."""
+    return iso(datetime.fromtimestamp(seconds, UTC))
+
+
 def day_of(stamp: str) -> date:
     return date.fromisoformat(stamp[:10])

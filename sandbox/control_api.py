@@ -116,7 +116,7 @@ class ControlApi:
         if request.method == "GET" and (reply := page.answer(self._world, request.path)):
             return reply
         act, given = _act_for(request)
-        return Reply(200, act(self._world, Params({**read_params(request), **given})))
+        return Reply(200, act(self._world, read_params(request, given)))
 
 
 def _check_comes_from_here(request: Request, scheme: str) -> None:

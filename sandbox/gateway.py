@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from sandbox.clock import iso
 from sandbox.faults import KINDS, Fault
 from sandbox.messages import Refused, Reply, Request, refuse
 from sandbox.params import Params, read_params
@@ -34,23 +33,22 @@ class Route:
     path_values: Mapping[str, str]
 
 
-def find_route(method: str, path: str, endpoints: Collection[str]) -> Route | None:
+def find_route(method: str, path: str) -> Route | None:
     """`path` is without the base path; a star stands for one number."""
-    for endpoint in endpoints:
-        if (values := _matched(f"{method} {path}", endpoint)) is not None:
-            name = PATH_PARAMETERS.get(endpoint, "")
-            return Route(endpoint, dict.fromkeys([name], values[0]) if values else {})
+    asked = f"{method} {path}"
+    if asked in ENDPOINTS and asked not in PATH_PARAMETERS:
+        return Route(asked, {})
+    for endpoint, name in PATH_PARAMETERS.items():
+        if (value := _matched(asked, endpoint)) is not None:
+            return Route(endpoint, {name: value})
     return None
 
 
-def _matched(asked: str, endpoint: str) -> list[str] | None:
-    asked_parts, parts = asked.split("/"), endpoint.split("/")
-    if len(asked_parts) != len(parts):
-        return None
-    pairs = list(zip(asked_parts, parts, strict=True))
-    stars = [got for got, part in pairs if part == "*"]
-    fixed = all(got == part for got, part in pairs if part != "*")
-    return stars if fixed and all(map(_is_id, stars)) else None
+def _matched(asked: str, endpoint: str) -> str | None:
+    """What stands where the endpoint has its star."""
+    start, _, end = endpoint.partition("*")
+    value = asked.removeprefix(start).removesuffix(end)
+    return value if _is_id(value) and asked == f"{start}{value}{end}" else None
 
 
 def _is_id(text: str) -> bool:
@@ -69,12 +67,10 @@ class Gateway:
         allowance = self._world.rate_gate.take(switches.rate)
         self._pause(switches.latency_seconds)
         exchange = self._admitted(request, allowance.allowed)
-        return replace(exchange, reply=_dressed(exchange.reply, switches, allowance.headers))
+        return Exchange(_dressed(exchange.reply, switches, allowance.headers), exchange.fault)
 
     def _admitted(self, request: Request, allowed: bool) -> Exchange:
-        route = find_route(
-            request.method, request.path.removeprefix(BASE_PATH).rstrip("/"), ENDPOINTS
-        )
+        route = find_route(request.method, request.path.removeprefix(BASE_PATH).rstrip("/"))
         endpoint = route.endpoint if route else f"{request.method} (unknown)"
         try:
             params = self._params(request, route, allowed)
@@ -90,7 +86,7 @@ class Gateway:
             raise refuse(401, "Unauthorized")
         if route is None:
             raise refuse(404, "Not Found")
-        return Params({**read_params(request), **route.path_values})
+        return read_params(request, route.path_values)
 
     def _has_key(self, request: Request) -> bool:
         """Headers, or the query string, as the vendor allows."""
@@ -129,14 +125,15 @@ class Gateway:
         return Reply(self._world.switches.success_status if posted else 200, data), made
 
     def _note(self, endpoint: str, status: int | None, made: bool, fault: str | None) -> None:
-        self._world.calls.note(iso(self._world.now()), endpoint, status, made, fault)
+        self._world.calls.note(self._world.now(), endpoint, status, made, fault)
 
 
 def _dressed(reply: Reply, switches: Switches, headers: Mapping[str, str]) -> Reply:
     """As the switches want answers to look, with the rate headers."""
-    return replace(
-        reply,
+    return Reply(
+        status=reply.status,
         data=with_text_numbers(reply.data) if switches.numbers_as_strings else reply.data,
+        raw=reply.raw,
         content_type=reply.content_type or switches.content_type,
         headers={**reply.headers, **headers},
     )

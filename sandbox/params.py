@@ -14,20 +14,8 @@ LONGEST_TEXT = 200_000  # 10,000 coupon codes of 20 characters
 FLAGS = {"true": True, "1": True, "false": False, "0": False}
 
 
-class Params(Mapping[str, Any]):
+class Params(dict[str, Any]):
     """The merged parameters of one call. Blank text counts as not given."""
-
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        self._values = dict(values)
-
-    def __getitem__(self, name: str) -> Any:
-        return self._values[name]
-
-    def __iter__(self) -> Any:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
 
     def text(self, *names: str) -> str | None:
         """The first of `names` that is given, trimmed."""
@@ -102,9 +90,9 @@ def _as_whole(name: str, value: object) -> int:
     return number
 
 
-def read_params(request: Request) -> Params:
-    """Merge query and body; the body wins. Raises `Refused` (400) if the body is unreadable."""
-    return Params({**request.query, **_body_values(request)})
+def read_params(request: Request, of_path: Mapping[str, str]) -> Params:
+    """Merge query, body and path; the later wins. `Refused` (400) if the body is unreadable."""
+    return Params({**request.query, **_body_values(request), **of_path})
 
 
 def _body_values(request: Request) -> Mapping[str, Any]:

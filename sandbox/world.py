@@ -6,11 +6,9 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import datetime
 from typing import Any, TypeVar
 
 from sandbox.calls import CallLog
-from sandbox.clock import now_with_skew
 from sandbox.faults import FaultBoard
 from sandbox.rate import RateGate
 from sandbox.switches import Switches, changed
@@ -41,9 +39,9 @@ class World:
         if not store.is_current():
             self._build()
 
-    def now(self) -> datetime:
-        """By the engine's clock, which may be set wrong."""
-        return now_with_skew(self.switches.clock_skew_seconds)
+    def now(self) -> float:
+        """Seconds since the epoch by the engine's clock, which may be set wrong."""
+        return time.time() + self.switches.clock_skew_seconds
 
     def switch(self, changes: Mapping[str, Any]) -> Switches:
         with self._lock:

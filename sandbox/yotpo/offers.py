@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import secrets
 import sqlite3
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from sandbox.messages import refuse, refuse_field
@@ -33,11 +35,18 @@ def qualifies(option: Row, customer: Row) -> bool:
     return option["needs_tag"] is None or option["needs_tag"] in tags
 
 
-def listed(work: Work, customer: Row | None, *, offline_only: bool) -> list[dict[str, Any]]:
+@lru_cache
+def _public(written: str) -> Mapping[str, Any]:
+    """An option as it is shown. All answers share it, so nobody may change it."""
+    shown: dict[str, Any] = json.loads(written)
+    return shown
+
+
+def listed(work: Work, customer: Row | None, *, offline_only: bool) -> list[Mapping[str, Any]]:
     """The active options as the engine shows them, for one customer or for everyone."""
     rows = work.all("SELECT * FROM options ORDER BY id")
     return [
-        json.loads(row["public"])
+        _public(row["public"])
         for row in rows
         if (row["is_offline"] or not offline_only)
         and (customer is None or qualifies(row, customer))
@@ -88,7 +97,7 @@ def upload(work: Work, option_id: int, codes: str) -> dict[str, Any]:
         raise refuse_field("codes", f"are more than {MOST_CODES_AT_ONCE}")
     for code in wanted:
         _add_unless_live(work, option_id, code)
-    return dict(json.loads(option["public"]))
+    return dict(_public(option["public"]))
 
 
 def _add_unless_live(work: Work, option_id: int, code: str) -> None:
