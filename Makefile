@@ -11,7 +11,7 @@ MANAGE := LOYALTY_MODE=test $(BIN)/python manage.py
 COMPILE := $(BIN)/uv pip compile --quiet --system-certs --universal --generate-hashes \
 	--custom-compile-command 'make requirements'
 
-.PHONY: help setup demo test check format screenshots requirements
+.PHONY: help setup demo test check format screenshots bench requirements
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ format: setup  ## Put the code into the shape that `check` asks for
 
 screenshots: setup  ## Take the pictures of the docs again
 	$(BIN)/python scripts/screenshots.py
+
+bench: setup  ## Measure a look-up beside the engine and beside a naive view (about 15 minutes)
+	@PYTHONPATH=scripts $(BIN)/python -m bench.look_up $(if $(quick),--quick)
 
 requirements: setup  ## Pin what requirements*.in ask for (upgrade=1 takes the newest)
 	$(COMPILE) $(if $(upgrade),--upgrade) --python-version 3.11 requirements.in -o requirements.txt

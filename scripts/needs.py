@@ -71,6 +71,11 @@ def run_apt(*arguments: str) -> bool:
     return done.returncode == 0
 
 
+def find_program(name: str) -> Path | None:
+    place = shutil.which(name)
+    return Path(place) if place else None
+
+
 def find_chromium() -> Path | None:
     names = [os.environ.get("CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome"]
     return next((Path(place) for name in names if name and (place := shutil.which(name))), None)
@@ -133,6 +138,7 @@ def told_by(*command: str) -> str:
 CHROMIUM = Need("Chromium", ("chromium", "fonts-liberation"), find_chromium)
 PLAYWRIGHT = Need("Playwright's driver", ("libatomic1",), find_playwright)
 POSTGRES = Need("PostgreSQL", ("postgresql",), find_postgres)
+WRK = Need("wrk", ("wrk",), lambda: find_program("wrk"))
 NEXT_PYTHON = Need(
     "Python 3.13 or newer",
     (),
