@@ -1,4 +1,4 @@
-"""The life of a redemption, as data. docs/redemption-states.md is drawn from this."""
+"""The life of a redemption, as data. docs/architecture.md shows it, drawn from this."""
 
 from django.db import models
 
@@ -93,7 +93,7 @@ def sources_of(new: State) -> list[State]:
 
 
 def draw() -> str:
-    """The page docs/redemption-states.md, whole."""
+    """The states as a Mermaid diagram, in Markdown."""
     lines = [
         f"    {old} --> {new}: {cause}"
         for old, targets in TRANSITIONS.items()
@@ -101,8 +101,4 @@ def draw() -> str:
     ]
     ends = [f"    {state} --> [*]" for state, targets in TRANSITIONS.items() if not targets]
     diagram = "\n".join(["stateDiagram-v2", "    [*] --> requested", *lines, *ends])
-    return (
-        "# The life of a redemption\n\n"
-        "Drawn from `redemptions/states.py` by `python manage.py draw_states`; do not edit.\n\n"
-        f"```mermaid\n{diagram}\n```\n"
-    )
+    return f"```mermaid\n{diagram}\n```\n"

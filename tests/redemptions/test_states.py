@@ -14,7 +14,6 @@ from redemptions.states import (
     UNDER_WAY,
     Reason,
     State,
-    draw,
     sources_of,
 )
 
@@ -61,12 +60,25 @@ def test_the_drawing_is_fresh():
 
 
 def test_a_stale_drawing_is_told(settings, tmp_path):
+    page = settings.BASE_DIR / "docs" / "architecture.md"
+    copy = tmp_path / "docs" / "architecture.md"
+    copy.parent.mkdir()
+    copy.write_text(page.read_text().replace("--> issued", "--> given"))
     settings.BASE_DIR = tmp_path
-    (tmp_path / "docs").mkdir()
-    (tmp_path / "docs" / "redemption-states.md").write_text(draw().replace("issued", "given"))
 
     with pytest.raises(CommandError, match="draw_states"):
         call_command("draw_states", "--check")
+    call_command("draw_states")
+    assert copy.read_text() == page.read_text()
+
+
+def test_a_page_without_room_for_the_drawing_is_told(settings, tmp_path):
+    settings.BASE_DIR = tmp_path
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "architecture.md").write_text("# How it works\n")
+
+    with pytest.raises(CommandError, match="marks"):
+        call_command("draw_states")
 
 
 def is_refused(redemption: PendingRedemption) -> bool:
