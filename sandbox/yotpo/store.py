@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -35,6 +35,7 @@ class Work:
 
     db: sqlite3.Connection
     switches: Switches
+    true_seconds: float = field(default_factory=time.time)
 
     @cached_property
     def moment(self) -> datetime:
@@ -43,10 +44,6 @@ class Work:
     @cached_property
     def at(self) -> str:
         return iso(self.moment)
-
-    @cached_property
-    def true_seconds(self) -> float:
-        return time.time()
 
     def one(self, sql: str, *values: object) -> Row | None:
         row: Row | None = self.db.execute(sql, values).fetchone()
