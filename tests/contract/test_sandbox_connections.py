@@ -165,3 +165,26 @@ def test_connection_that_is_there_takes_no_longer(
     sandbox.switch(connection_seconds=0)
     there.close()
     new.close()
+
+
+ODD = {
+    "an older version": (b"GET /vip_tiers HTTP/1.0\r\n\r\n", b"HTTP/1.1 401 "),
+    "no header at all": (b"GET /vip_tiers HTTP/1.1\r\n\r\n", b"HTTP/1.1 401 "),
+    "bare line ends": (b"GET /vip_tiers HTTP/1.1\nx-guid: nobody\n\n", b"HTTP/1.1 401 "),
+    "a word awaited": (b"POST /orders HTTP/1.1\r\nExpect: 100-continue\r\n\r\n", b"HTTP/1.1 100 "),
+    "a header without a name": (b"GET /vip_tiers HTTP/1.1\r\n: x\r\n\r\n", b"HTTP/1.1 400 "),
+    "a header without a colon": (b"GET /vip_tiers HTTP/1.1\r\nx\r\n\r\n", b"HTTP/1.1 400 "),
+    "a folded header": (b"GET /vip_tiers HTTP/1.1\r\nx: 1\r\n y: 2\r\n\r\n", b"HTTP/1.1 400 "),
+    "too many headers": (b"GET / HTTP/1.1\r\n" + b"x: 1\r\n" * 101, b"HTTP/1.1 431 "),
+    "too long a header": (b"GET / HTTP/1.1\r\nx: " + b"1" * 65_534, b"HTTP/1.1 431 "),
+    "another method": (b"BREW /vip_tiers HTTP/1.1\r\n\r\n", b"HTTP/1.1 501 "),
+}
+
+
+@pytest.mark.parametrize(("sent", "start"), ODD.values(), ids=ODD)
+def test_odd_request_is_answered(sandbox: Sandbox, sent: bytes, start: bytes) -> None:
+    address = urlsplit(sandbox.root_url)
+    with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
+        connection.sendall(sent.replace(b" /", b" /api/v2/", 1))
+
+        assert connection.recv(len(start), socket.MSG_WAITALL) == start
