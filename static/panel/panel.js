@@ -25,7 +25,7 @@
   let opener = null;
   const retried = new WeakSet();
 
-  // Words in the alert region or, as that lies behind an open dialog, in the dialog that asked.
+  // In the alert region or, as that lies behind an open dialog, in the dialog that asked.
   const say = (text, elt, way) => {
     const words = document.createElement("p");
     words.className = "alert";
@@ -79,11 +79,13 @@
 
   // Nobody may act here any more, so nothing of a customer stays in sight.
   const sessionOver = (text) => {
+    const held = document.activeElement !== document.body;
     closeDialog();
     result.replaceChildren();
     query.value = "";
     say(text, null, "reload");
-    keepFocus();
+    page.classList.add("over");
+    if (held) alertRegion.lastChild.focus();
   };
 
   const sayWhyNot = (elt) => (error) => {
@@ -111,19 +113,14 @@
   // While one waits
 
   const waits = new Map();
-  const SLOW = {
-    lookup: "The loyalty system is slow just now. Wait for it, or stop and look up again.",
-    other: "The loyalty system is slow just now. Please wait: nothing is done twice.",
-  };
-
   function startWaiting({ elt, xhr, target }) {
     if (elt.matches("input")) return;
     const place = elt.closest("dialog, .card")?.querySelector(".busy") ?? byId("busy");
     const words = elt.dataset.busy ?? "Asking the loyalty system…";
-    const slow = elt === lookUp ? SLOW.lookup : SLOW.other;
+    const advice = elt === lookUp ? "Wait for it, or stop and look up again." : "Please wait: nothing is done twice.";
     const sayAsking = () => { place.textContent = words; };
     const saySlow = () => {
-      place.textContent = slow;
+      place.textContent = `The loyalty system is slow just now. ${advice}`;
       place.classList.toggle("may-stop", elt === lookUp);
     };
     waits.set(xhr, { elt, place, timers: [setTimeout(sayAsking, SAY_AFTER_MS), setTimeout(saySlow, SLOW_AFTER_MS)] });

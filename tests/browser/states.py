@@ -62,7 +62,7 @@ def empty(_till: Till, _sandbox: Sandbox) -> None:
 
 
 @state(
-    "The loyalty system has been asked for more than 150 ms. The member before fades and can't "
+    "The loyalty system has been asked for more than 150 ms. The member before is hidden and can't "
     "be acted on.",
     "Wait, or look up somebody else: the newer question replaces the older one.",
 )

@@ -39,7 +39,7 @@ def redeem(till: Till) -> str:
     tab_to(till, "Redeem")
     till.page.keyboard.press("Enter")
     code = till.shown_code()
-    expect(till.spoken).to_have_text(f"$5 off. {code}. 500 points taken just now.")
+    expect(till.spoken).to_have_text(f"$5 off. 500 points taken just now. {code}.")
     return code
 
 

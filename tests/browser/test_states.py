@@ -162,7 +162,7 @@ def test_question(till: Till, sandbox: Sandbox):
 
 def test_code_shown(till: Till, sandbox: Sandbox):
     code = till.shown_code()
-    expect(till.spoken).to_contain_text(f"$5 off. {code}. 500 points taken")
+    expect(till.spoken).to_contain_text(f"$5 off. 500 points taken just now. {code}.")
     expect(till.coupon).to_contain_text("Undo gives the points back.")
     till.undo()
     expect(till.coupon).to_contain_text("500 points are back.")
@@ -268,7 +268,9 @@ def test_enrolling(till: Till, sandbox: Sandbox):
 @pytest.mark.provokes(401)
 def test_session_over(till: Till):
     till.expect_alert("This panel's session is over. Reload it to go on.")
-    expect(till.query).to_have_value("")
+    expect(till.page.locator("#query")).to_have_value("")
+    expect(till.look_up_button).to_be_hidden()
+    expect(till.page.get_by_role("button", name="Reload")).to_be_focused()
     till.page.get_by_role("button", name="Reload").click()
     expect(till.page.get_by_text("Ana Pardo · Till 1")).to_be_visible()
     till.look_up_mara()
