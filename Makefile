@@ -40,7 +40,7 @@ format: setup  ## Put the code into the shape that `check` asks for
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-screenshots: setup  ## Take the pictures of the docs again
+screenshots: setup  ## Take pictures of every state for docs/screens.md
 	$(BIN)/python scripts/screenshots.py
 
 bench: setup  ## Measure a look-up beside the engine and beside a naive view (about 15 minutes)

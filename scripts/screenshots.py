@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Literal
 
 from needs import CHROMIUM
 
@@ -29,7 +30,8 @@ from tests.support.servers import Panel, running_panel, sqlite_database  # noqa:
 PAGE = ROOT / "docs" / "screens.md"
 SCREENS = ROOT / "docs" / "screens"
 WIDTHS = {360: 740, 1280: 720}
-SCHEMES = ("light", "dark")
+Scheme = Literal["light", "dark"]
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 SHOWN = {360: 180, 1280: 420}  # how wide the page shows them
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 COLOURS = 256
@@ -100,7 +102,7 @@ def take(browser: Browser, painter: Page, panel: Panel, sandbox: Sandbox, state:
             (SCREENS / name_of(state, width, scheme)).write_bytes(small(painter, picture))
 
 
-def looks() -> Iterator[tuple[int, str]]:
+def looks() -> Iterator[tuple[int, Scheme]]:
     return ((width, scheme) for width in WIDTHS for scheme in SCHEMES)
 
 

@@ -6,8 +6,9 @@ SMALLEST_TARGET = 48
 
 
 def expect_it_fits(page: Page) -> None:
-    assert overflow(page) == 0
-    assert small_targets(page) == []
+    wide, small = overflow(page), small_targets(page)
+    assert not wide, f"The page is {wide} pixels wider than its window."
+    assert not small, "\n".join(["Too small, or outside:", *small])
 
 
 def overflow(page: Page) -> int:
