@@ -15,6 +15,12 @@ def thousands(number: int) -> str:
 
 
 @register.filter
+def points(number: int) -> str:
+    """12345 -> 12,345 points"""
+    return f"{number:,} point{'' if number == 1 else 's'}"
+
+
+@register.filter
 def age(moment: datetime) -> str:
     """How long ago, as one says it at a till."""
     minutes = max(int((timezone.now() - moment).total_seconds() // 60), 0)

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from associates.coupons import bars, coupon_context, qr, refusal
-from associates.templatetags.panel import age, thousands
+from associates.templatetags.panel import age, points, thousands
 from members.models import Member
 from offers.catalogue import Kind
 from redemptions.models import PendingRedemption
@@ -159,3 +159,11 @@ def test_an_age_is_said_as_one_says_it(span: timedelta, said: str) -> None:
 )
 def test_thousands_are_set_apart(number: int, shown: str) -> None:
     assert thousands(number) == shown
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [(0, "0 points"), (1, "1 point"), (-1, "-1 points"), (1_234, "1,234 points")],
+)
+def test_points_are_said_as_one_says_them(number: int, said: str) -> None:
+    assert points(number) == said

@@ -272,6 +272,7 @@ def undo_refused(till: Till, sandbox: Sandbox) -> None:
     sandbox.fault(CANCELLATION, "status", status=422, body={"error": "Not any more"})
     till.undo()
     till.expect_alert("manager")
+    expect(till.pending).to_have_count(0)  # the list is drawn anew
 
 
 @state(
