@@ -26,7 +26,7 @@ class PanelRequest(HttpRequest):
 
 
 def bearer_required(view: View) -> View:
-    """Mark a panel view: the middleware answers 401 before CSRF is looked at.
+    """Mark a panel view: the middleware answers 401 to whoever has none.
 
     A bearer is sent by our script alone, never by the browser on its own: no CSRF.
     """
@@ -65,4 +65,4 @@ def find_bearer(request: HttpRequest, installation_id: str) -> Bearer | None:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         return None
-    return Bearer.objects.for_token(token.strip(), installation_id, timezone.now())
+    return Bearer.of_token(token.strip(), installation_id, timezone.now())

@@ -12,7 +12,7 @@ from members.lookup import FoundMember, identifier
 from members.models import Member
 from offers.catalogue import Kind, Offer, catalogue, rank
 from offers.money import show_money
-from redemptions.models import PendingRedemption
+from redemptions.models import OPEN_FOR, PendingRedemption
 from redemptions.states import UNDER_WAY
 
 # Offers out of reach are a nudge, not a list.
@@ -82,7 +82,7 @@ def compose(
         ready=[c for c in cards if not c.short_by],
         nearly=[c for c in cards if c.short_by][:NEARLY],
         offers_failed=failed,
-        pending=list(PendingRedemption.objects.open_for(member.id)) if member.id else [],
+        pending=OPEN_FOR.ask(member.id) if member.id else [],
         found_by_phone=by_phone,
     )
 

@@ -16,6 +16,7 @@ T = TypeVar("T")
 
 # Connections that stand ready: a look-up takes two.
 WARM_CONNECTIONS = 4
+# Less than the connector's IDLE_SECONDS less its YOUNG_SECONDS, so that none grows too old between.
 WARM_EVERY_SECONDS = 20.0
 # A closed shop needs none.
 QUIET_SECONDS = 15 * 60.0
@@ -45,6 +46,7 @@ def keep_warm() -> Callable[[], None]:
     A look-up after a quiet minute would else begin with a handshake. Nothing is asked of the
     engine, and nothing said when it is away: the look-ups say so. Gives back what ends it.
     """
+    engine()  # once, and not by every thread that comes first
     enough = Event()
     thread = Thread(target=_keep_warm, args=(enough,), name="engine-warm", daemon=True)
 
@@ -52,7 +54,7 @@ def keep_warm() -> Callable[[], None]:
         enough.set()
         thread.join()
 
-    # An interpreter that ends while a thread shakes hands can crash.
+    # CPython 3.11 was seen to crash where it ended while a daemon thread shook hands.
     atexit.register(end)
     thread.start()
     return end

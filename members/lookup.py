@@ -93,7 +93,7 @@ def identifier(identity: Identity) -> Identifier:
 
 def found(customer: Customer) -> FoundMember:
     return FoundMember(
-        id=Member.objects.id_seen(customer.email) if customer.email else None,
+        id=Member.id_of(customer.email) if customer.email else None,
         email=customer.email,
         phone=customer.phone,
         first_name=customer.first_name,

@@ -6,6 +6,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models.functions import Now
 
+from database.prepared import Prepared
 from members.encryption import EncryptedTextField, blind_index
 from members.identity import email_identity
 from stores.models import Associate, Store
@@ -14,11 +15,6 @@ from stores.models import Associate, Store
 class MemberQuerySet(models.QuerySet["Member"]):
     def with_email(self, address: str) -> "Member | None":
         return self.filter(email_index=blind_index(email_identity(address))).first()
-
-    def id_seen(self, address: str) -> uuid.UUID:
-        """As `seen`, where the id is enough: nothing is decrypted, for a look-up asks this."""
-        known = self.filter(email_index=blind_index(email_identity(address)))
-        return known.values_list("id", flat=True).first() or self.seen(address).id
 
     def seen(self, address: str) -> "Member":
         """The row of the engine's email: written at first sight, only read ever after."""
@@ -43,6 +39,19 @@ class Member(models.Model):
 
     def __str__(self) -> str:
         return f"Member {str(self.id)[:8]}"
+
+    @classmethod
+    def id_of(cls, address: str) -> uuid.UUID:
+        """As `seen`, where the id is enough: nothing is decrypted, for a look-up asks this."""
+        known = ID_BY_INDEX.ask(blind_index(email_identity(address)))
+        return known[0] if known else cls.objects.seen(address).id
+
+
+def id_by_index(email_index: str) -> models.QuerySet[Member, uuid.UUID]:
+    return Member.objects.filter(email_index=email_index).values_list("id", flat=True)
+
+
+ID_BY_INDEX = Prepared(id_by_index, blank="")
 
 
 class LastKnown(models.Model):

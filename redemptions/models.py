@@ -8,6 +8,7 @@ from django.db import models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Now
 
+from database.prepared import Prepared
 from members.models import Member
 from offers.catalogue import Kind
 from redemptions.states import HAS_CODE, NOTHING_TAKEN, OPEN, UNDER_WAY, Reason, State, sources_of
@@ -15,17 +16,6 @@ from stores.models import Associate, Installation, Store, Till
 
 
 class PendingRedemptionQuerySet(models.QuerySet["PendingRedemption"]):
-    def open_for(self, member_id: uuid.UUID) -> "PendingRedemptionQuerySet":
-        """What an associate must know of: codes not used yet, and acts not ended yet.
-
-        For a list: it holds only what that shows.
-        """
-        return (
-            self.filter(member_id=member_id, state__in=[*UNDER_WAY, *OPEN])
-            .order_by("-requested_at")
-            .only("member_id", "offer_name", "points", "code", "state", "requested_at")
-        )
-
     def of_act(self, installation: Installation, act_key: str) -> "PendingRedemption | None":
         """The redemption that this key made, unless nothing was taken and it may be tried again."""
         return self.filter(acted(), installation=installation, act_key=act_key).first()
@@ -211,3 +201,18 @@ class PendingRedemption(models.Model):
             first_readable_read_at=Coalesce("first_readable_read_at", Now()),
         )
         self.refresh_from_db()
+
+
+def open_for(member_id: uuid.UUID) -> models.QuerySet[PendingRedemption]:
+    """What an associate must know of: codes not used yet, and acts not ended yet.
+
+    For a list: it holds only what that shows.
+    """
+    return (
+        PendingRedemption.objects.filter(member_id=member_id, state__in=[*UNDER_WAY, *OPEN])
+        .order_by("-requested_at")
+        .only("member_id", "offer_name", "points", "code", "state", "requested_at")
+    )
+
+
+OPEN_FOR = Prepared(open_for, blank=uuid.UUID(int=0))
