@@ -30,13 +30,13 @@ REFUSALS: dict[str, tuple[str, int]] = {
 }
 WAITING = (*UNDER_WAY, State.REVERSING)
 NO_CODES_LEFT = (
-    "There are no codes left for {offer}. No points were taken. "
-    "Offer something else, and tell your manager: new codes must be loaded."
+    "There are no codes left for {offer}. No points were taken. Offer something else, and tell "
+    "your manager, who can load new codes. The loyalty system said: {words}"
 )
-# The engine's words are documented nowhere: whatever says that of codes there are none.
+# The engine's words are documented nowhere: those that say of codes, close by, that there are none.
 SAYS_NO_CODES = re.compile(
-    r"\b(no|not enough|out of|without|empty)\b.*\bcodes?\b"
-    r"|\bcodes?\b.*\b(left|remaining|available|exhausted|empty|ran out|run out)\b",
+    r"\b(no|no more|not enough|out of|zero)( \w+){0,2} codes?\b"
+    r"|\bcodes?( \w+){0,5} (exhausted|empty|used up|ran out|run out)\b",
     re.IGNORECASE,
 )
 
@@ -45,7 +45,7 @@ def refusal(redemption: PendingRedemption) -> tuple[str, int]:
     """Words for the associate, and the status. The engine's own words where it gave some."""
     text, status = REFUSALS[redemption.reason]
     if has_no_codes(redemption):
-        text = NO_CODES_LEFT.format(offer=redemption.offer_name)
+        text = NO_CODES_LEFT.format(offer=redemption.offer_name, words=redemption.engine_words)
     elif redemption.engine_words:
         text = f"The loyalty system said no: {redemption.engine_words}. No points were taken."
     return text, status

@@ -149,6 +149,8 @@ def ask_about_another(request: PanelRequest, act: ActToken, exists: OpenCodeExis
     """A code was made since the dialog opened, in another tab or at another till."""
     try:
         shown = read_shown(request.POST.get("shown", ""))
+        if shown.member_id != act.member_id:
+            raise PageTooOld
         offer = shown.offer(str(act.offer_id))
     except PageTooOld:
         return explain(request, exists)

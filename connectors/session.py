@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from ssl import SSLContext
-from typing import Any
+from typing import Any, cast
 
 import requests
 import urllib3
@@ -21,7 +21,7 @@ from django.db import connections
 from connectors.answers import Answer, NoAnswer, Reply, judge, wait_of
 from connectors.errors import Call, Misconfigured, Unavailable
 from connectors.limits import Limits
-from connectors.wire import Adapter, Attempt, NotSent, OneAnswer, serving
+from connectors.wire import YOUNG_SECONDS, Adapter, Attempt, NotSent, OneAnswer, serving
 
 logger = logging.getLogger(__name__)
 
@@ -32,9 +32,6 @@ ALWAYS = {
 }
 LONGEST_BODY = 5_000_000
 SHORTEST_SECRET = 6
-
-# Kept warm: what is older is opened anew before a caller would find it too old.
-YOUNG_SECONDS = 25.0
 
 MORE_TRIES_OF_A_GET = 2
 LONGEST_PAUSE = 0.2
@@ -134,11 +131,11 @@ class Session:
             idle_seconds=YOUNG_SECONDS,
             clock=self._clock,
         )
-        request = requests.Request("GET", self._base_url).prepare()
+        adapter = cast(Adapter, self._http().get_adapter(self._base_url))
         try:
             with serving(attempt):
-                self._http().adapter.pool_of(request).warm(count)
-        except NotSent:
+                adapter.warm(self._base_url, count)
+        except (NotSent, RuntimeError, *LIBRARY_ERRORS):  # RuntimeError: no thread could be had
             return False
         return True
 

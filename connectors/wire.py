@@ -31,6 +31,9 @@ TOO_LATE_SECONDS = 5.0
 # Servers and the boxes between drop idle connections without telling, the quickest after seconds.
 FRESH_SECONDS = 5.0
 IDLE_SECONDS = 50.0
+# Kept warm, one older than this is opened anew: with the time until the next look at it, well
+# before a caller would find it too old.
+YOUNG_SECONDS = 25.0
 
 
 class NotSent(Exception):
@@ -118,8 +121,8 @@ class _KeepsDeadline(socket.socket):
         self.used_at = attempt.clock()
         return count
 
-    def is_untouched(self) -> bool:
-        """Whether all that has arrived unasked means nothing: here, nothing may arrive."""
+    def only_tickets_came(self) -> bool:
+        """Whether what has arrived unasked means nothing. A plain server has nothing to say."""
         return False
 
 
@@ -134,10 +137,10 @@ class TLSSocket(_KeepsDeadline, ssl.SSLSocket):
         self.settimeout(_current.get().about_to_write())
         return super().send(*args)
 
-    def is_untouched(self) -> bool:
-        """TLS 1.3 sends tickets after the handshake; they come with the first answer, or before."""
-        self.settimeout(0)
+    def only_tickets_came(self) -> bool:
+        """Take in what TLS 1.3 sends after a handshake: before the first answer, or with it."""
         try:
+            self.settimeout(0)
             self.recv(1)
         except ssl.SSLWantReadError:
             return True
@@ -225,11 +228,13 @@ class _KnowsItsCall(HTTPConnection):
     @property
     def is_connected(self) -> bool:
         """urllib3 asks before it takes a connection from the pool, and closes it on False."""
-        return (
-            self.sock is not None
-            and _current.get().accepts(self.sock.used_at)
-            and (super().is_connected or self.sock.is_untouched())
-        )
+        attempt = _current.get()
+        if self.sock is None or not attempt.accepts(self.sock.used_at):
+            return False
+        if super().is_connected:
+            return True
+        # A part of a record looks the same, so points go out on a connection that is quite still.
+        return not attempt.moves_points and self.sock.only_tickets_came()
 
 
 class _PlainConnection(_KnowsItsCall):
@@ -240,26 +245,29 @@ class _TLSConnection(_KnowsItsCall, HTTPSConnection):
     pass
 
 
-class _Warmed(urllib3.HTTPConnectionPool):
+class _Pool(urllib3.HTTPConnectionPool):
     """Our part of both kinds of pool."""
 
     def warm(self, count: int) -> None:
-        """Have so many connections connected. Raises NotSent."""
+        """Have so many connections connected. Raises NotSent.
+
+        Those that are ready already go back at once: a caller takes them meanwhile.
+        """
         taken = [self._get_conn() for _ in range(count)]
-        try:
-            for connection in taken:
-                if connection.is_closed:
-                    connection.connect()
-        finally:
-            for connection in taken:
+        cold = [connection for connection in taken if connection.is_closed]
+        for connection in taken:
+            if connection not in cold:
                 self._put_conn(connection)
+        for connection in cold:
+            connection.connect()
+            self._put_conn(connection)
 
 
-class _PlainPool(_Warmed):
+class _PlainPool(_Pool):
     ConnectionCls = _PlainConnection
 
 
-class _TLSPool(_Warmed, urllib3.HTTPSConnectionPool):
+class _TLSPool(_Pool, urllib3.HTTPSConnectionPool):
     ConnectionCls = _TLSConnection
 
 
@@ -282,8 +290,10 @@ class Adapter(HTTPAdapter):
             tls["ssl_context"] = for_our_sockets(self._context) if self._context else tls_context()
         return host, tls
 
-    def pool_of(self, request: PreparedRequest) -> _Warmed:
-        return cast(_Warmed, self.get_connection_with_tls_context(request, verify=True))
+    def warm(self, url: str, count: int) -> None:
+        """Have so many connections to that place connected. Raises NotSent."""
+        request = requests.Request("GET", url).prepare()
+        cast(_Pool, self.get_connection_with_tls_context(request, verify=True)).warm(count)
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
         """Nothing: it would read the bundle of certificates again for every connection."""
@@ -308,7 +318,6 @@ class OneAnswer(requests.Session):
 
     def __init__(self, adapter: Adapter) -> None:
         super().__init__()
-        self.adapter = adapter
         self.trust_env = False
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         for scheme in ("http://", "https://"):

@@ -101,6 +101,8 @@ ENGINE_DEADLINE_SECONDS = env.float("ENGINE_DEADLINE_SECONDS", default=10.0)
 ENGINE_SETTLE_SECONDS = env.float("ENGINE_SETTLE_SECONDS", default=120.0)
 # As many as gunicorn's --threads: so many tills may wait for the engine in one process.
 WEB_THREADS = env.int("WEB_THREADS", default=100)
+if WEB_THREADS < 1:
+    raise ImproperlyConfigured("WEB_THREADS must be 1 or more: gunicorn's --threads.")
 # Last known figures of members are written in batches, at most this often; the tests write them.
 LAST_KNOWN_SECONDS = None if LOYALTY_MODE is Mode.TEST else 5.0
 # Built once per process by the rooms that call the engine.
@@ -135,11 +137,13 @@ MIDDLEWARE = [
     "loyalty_panel.middleware.RequestLogMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    # A secret beside what a stranger may put in can leak by the length (BREACH). The panel answers
+    # nobody without a bearer, and the admin's log-in cookie is not sent across sites.
     "django.middleware.gzip.GZipMiddleware",
     "csp.middleware.CSPMiddleware",
     "loyalty_panel.middleware.ManagerSession",
     "django.middleware.common.CommonMiddleware",
-    # Before CSRF: a stale bearer must get 401, so that the panel renews it, and never 403.
+    # A stale bearer must get 401, so that the panel renews it.
     "access.middleware.BearerMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "loyalty_panel.middleware.ManagerLogin",
@@ -194,8 +198,9 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         # FULL: a row that says "we are about to spend points" must survive a power cut.
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
     }
-    # Opening the file costs more than all that a look-up reads in it, so each thread keeps its own.
-    DATABASES["default"]["CONN_MAX_AGE"] = None
+    # Opening the file costs more than all that a look-up reads in it, so each thread keeps its own;
+    # not for ever, for a file that was put in its place would never be noticed.
+    DATABASES["default"]["CONN_MAX_AGE"] = 60
     # A file, so that several connections see one database, as they do in production.
     DATABASES["default"]["TEST"] = {"NAME": BASE_DIR / "var" / "test-suite.sqlite3"}
 else:

@@ -224,6 +224,15 @@ def test_the_dialog_that_asks_again_shows_the_code(
     assert open_code in words(answer) + text_of(answer)
 
 
+def test_what_another_member_was_shown_asks_nothing_again(
+    panel: Panel, bea: Member, mara: Member, open_code: str
+) -> None:
+    """Else the dialog that comes back would spend the other member's points."""
+    answer = panel.redeem(panel.act(bea, FIVE_OFF), **buttons(panel.look_up(mara.email))["$5 off"])
+    assert answer.status_code == CONFLICT
+    assert 'name="act"' not in text_of(answer)
+
+
 # What became of it
 
 

@@ -115,7 +115,10 @@ def test_an_undo_that_waits_for_the_answer_says_so(panel: Panel, mara: Member, s
 NO_CODES = {
     "as the sandbox says it": ("There are no coupon codes left for this reward", True),
     "out of codes": ("Out of coupon codes", True),
-    "none available": ("coupon: codes are not available", True),
+    "a pool that ran out": ("The coupon codes of this reward have run out", True),
+    "a code that there is": ("Customer already has a code available", False),
+    "a code for others": ("Codes of this reward are not available in your region", False),
+    "an error's number": ("Not eligible. Error code: 17 (0 points remaining)", False),
     "another refusal": ("Customer is not opted in", False),
     "a code that was used": ("Coupon code was used", False),
     "no words": ("", False),
@@ -132,6 +135,7 @@ def test_a_pool_without_codes_is_told_apart(engine_words: str, told: bool) -> No
         engine_words=engine_words,
     )
     assert refusal(refused)[0].startswith("There are no codes left for Tote bag voucher.") is told
+    assert engine_words in refusal(refused)[0]
     refused.offer_kind = Kind.FIXED
     assert "no codes left for Tote" not in refusal(refused)[0]
 

@@ -183,7 +183,7 @@ def test_code_open_already(till: Till, sandbox: Sandbox):
 def test_pool_empty(till: Till, sandbox: Sandbox):
     till.expect_alert(
         "There are no codes left for Tote bag voucher. No points were taken. "
-        "Offer something else, and tell your manager: new codes must be loaded."
+        "Offer something else, and tell your manager, who can load new codes."
     )
     assert sandbox.balance(MARA) == 640
     till.redeemed("$5 off")

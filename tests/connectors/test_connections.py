@@ -2,10 +2,12 @@
 
 import contextlib
 import os
+import select
 import socket
 import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
+from threading import Event, Thread
 
 import pytest
 
@@ -152,6 +154,37 @@ class TestWarm:
         clock.now += 26
         assert session.warm(2)
         until(lambda: server.connections == 4, "both are accepted anew")
+
+    def test_a_call_meanwhile_takes_one_that_is_ready(
+        self, server: RawServer, session: Session, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        read(session)
+        connecting, may_connect = Event(), Event()
+        connect = wire.connect
+
+        def slow_connect(host: str, port: int) -> socket.socket:
+            connecting.set()
+            assert may_connect.wait(10)
+            return connect(host, port)
+
+        monkeypatch.setattr(wire, "connect", slow_connect)
+        warming = Thread(target=session.warm, args=(2,))
+        warming.start()
+        assert connecting.wait(10)
+        read(session)
+        assert server.connections == 1
+        may_connect.set()
+        warming.join()
+        until(lambda: server.connections == 2, "the other one is open as well")
+
+    def test_a_machine_that_has_no_thread_left_is_no_error(
+        self, session: Session, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(host: str, port: int) -> socket.socket:
+            raise RuntimeError("can't start new thread")
+
+        monkeypatch.setattr(wire, "connect", fail)
+        assert not session.warm(2)
 
     def test_a_system_that_is_away_is_no_error(self, closed_port: int) -> None:
         limits = Limits()
@@ -344,6 +377,26 @@ class TestTLS:
         assert session.warm(2)
         until(lambda: server.connections == 2, "both are accepted")
         read(session)
+        assert server.connections == 2
+
+    def test_points_go_out_on_a_connection_that_is_quite_still(
+        self, server: RawServer, session: Session, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A record that arrived in part may be the end of the connection."""
+        sockets: list[wire.TLSSocket] = []
+        shake = wire.TLSSocket.do_handshake
+        monkeypatch.setattr(
+            wire.TLSSocket, "do_handshake", lambda sock: (sockets.append(sock), shake(sock))
+        )
+
+        def begins_another_record(conversation: tell.Conversation) -> None:
+            tell.answers({})(conversation)
+            os.write(conversation.sock.fileno(), b"\x17\x03\x03")
+
+        server.tells(begins_another_record, tell.answers({}))
+        read(session)
+        assert select.select(sockets, [], [], 10)[0] == sockets[:1]
+        spend(session)
         assert server.connections == 2
 
     def test_trusts_the_authorities_of_a_file(

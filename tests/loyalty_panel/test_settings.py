@@ -177,6 +177,18 @@ def test_an_unknown_mode_is_refused_and_the_known_ones_are_named(word: str, fail
     assert words == f"LOYALTY_MODE is {word!r}; it must be one of production, demo, test."
 
 
+def test_a_server_without_threads_is_refused(failure) -> None:
+    words = failure({"LOYALTY_MODE": "test", "WEB_THREADS": "0"})
+    assert words == "WEB_THREADS must be 1 or more: gunicorn's --threads."
+
+
+def test_an_authority_that_cannot_be_read_is_refused(tmp_path: Path, failure) -> None:
+    (tmp_path / "empty.pem").write_text("")
+    for name in ("empty.pem", "missing.pem"):
+        words = failure({"LOYALTY_MODE": "test", "YOTPO_CA_FILE": str(tmp_path / name)})
+        assert words.startswith("YOTPO_CA_FILE must name a file of certificates")
+
+
 def test_djangos_deployment_checks_are_clean_in_production(tmp_path: Path) -> None:
     words = ("manage.py", "check", "--deploy", "--fail-level", "WARNING")
     done = run(production(tmp_path), *words)
