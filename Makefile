@@ -43,7 +43,7 @@ format: setup  ## Put the code into the shape that `check` asks for
 screenshots: setup  ## Take pictures of every state for docs/screens.md
 	$(BIN)/python scripts/screenshots.py
 
-bench: setup  ## Measure a look-up beside the engine and beside a naive view (about 15 minutes)
+bench: setup  ## Measure a look-up beside the engine and beside a naive view (about 10 minutes)
 	@PYTHONPATH=scripts $(BIN)/python -m bench.look_up $(if $(quick),--quick)
 
 requirements: setup  ## Pin what requirements*.in ask for (upgrade=1 takes the newest)
