@@ -39,7 +39,7 @@ from stores.models import Associate, Installation, Till
 
 log = structlog.get_logger(__name__)
 
-# What the engine's answer makes of a redemption (the table of DESIGN, "Calls to the engine").
+# What the engine's answer makes of a redemption (docs/yotpo.md has the table).
 # The first that fits counts, so a class stands before its parents.
 OUTCOMES: tuple[tuple[type[OutsideError], State, Reason], ...] = (
     (Unavailable, State.REFUSED, Reason.NOT_SENT),
