@@ -105,9 +105,11 @@ class Gateway:
 
     def _perform_with(self, fault: Fault, endpoint: str, params: Params) -> Exchange:
         kind = KINDS[fault.kind]
+        resets = self._world.resets
         self._pause(fault.seconds if kind.waits == "before" else 0)
         reply, made = Reply(), False
-        if fault.does_the_work:
+        # A call from before a reset must not change the fresh start after it.
+        if fault.does_the_work and resets == self._world.resets:
             reply, made = self._work(endpoint, params)
         reply = kind.answer(fault, reply)
         # Noted before it waits: a test that awaits the change must not await the answer too.

@@ -35,6 +35,7 @@ class World:
         self.switches = self._as_started
         self._seeded = seeded
         self._lock = threading.Lock()
+        self.resets = 0
         self._next_due = 0.0  # seconds since the epoch: not known yet
         if not store.is_current():
             self._build()
@@ -69,6 +70,7 @@ class World:
         """A fresh seed, no faults, no calls, and the switches as they were at the start."""
         with self._lock:
             self.switches = self._as_started
+            self.resets += 1
         self.faults.clear()
         self.calls.clear()
         self._build()

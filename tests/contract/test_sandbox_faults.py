@@ -1,6 +1,7 @@
 """Every fault does what it says, seen from the caller's end of a real socket."""
 
 import http.client
+import json
 import time
 from typing import Any
 from urllib.parse import urlsplit
@@ -295,6 +296,19 @@ def test_refused_key_uses_up_no_fault(sandbox: Sandbox, speak: Speak) -> None:
     assert ask(connection, {"x-guid": "wrong"}, "GET", "/vip_tiers").status == 401
     connection.close()
     assert speak("GET", "/vip_tiers").status == 503
+
+
+def test_a_slow_call_from_before_a_reset_changes_nothing_after_it(sandbox: Sandbox) -> None:
+    sandbox.fault("POST /redemptions", "slow", seconds=0.5)
+    connection = http.client.HTTPConnection(urlsplit(sandbox.root_url).netloc)
+    connection.request("POST", "/api/v2/redemptions", json.dumps(REDEMPTION), sandbox.headers)
+    until(lambda: sandbox.state()["faults"] == [], "the call has met its fault")
+
+    sandbox.reset()
+    connection.getresponse().read()
+
+    assert sandbox.redemptions() == []
+    connection.close()
 
 
 WRONG = {

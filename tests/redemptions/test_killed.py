@@ -35,16 +35,19 @@ class Aftermath:
 
 
 @pytest.fixture(scope="module")
-def aftermath(each_database: Database, _sandbox: Sandbox) -> Aftermath:
-    """All are killed first and settled together: settling is mostly waiting."""
-    _sandbox.reset()
-    env = environment(_sandbox, each_database.url, **QUICK)
-    manage(env, "seed_demo", "--migrate")
-    killed = {what: run_killer(env, what, _sandbox.root_url) for what in WHAT}
-    before = {what: states(each_database, what) for what in WHAT}
-    with worker(env):
-        until(lambda: not set(each_database.states()) & OPEN, "nothing is left open", seconds=120)
-    return Aftermath(_sandbox, each_database, killed, before)
+def aftermath(each_database: Database) -> Iterator[Aftermath]:
+    """All are killed first and settled together: settling is mostly waiting.
+
+    At an engine of its own: at a shared one a slow call of a test before may still be made good.
+    """
+    with Sandbox.start(rate=None) as sandbox:
+        env = environment(sandbox, each_database.url, **QUICK)
+        manage(env, "seed_demo", "--migrate")
+        killed = {what: run_killer(env, what, sandbox.root_url) for what in WHAT}
+        before = {what: states(each_database, what) for what in WHAT}
+        with worker(env):
+            until(lambda: not set(each_database.states()) & OPEN, "nothing is left open", 120)
+        yield Aftermath(sandbox, each_database, killed, before)
 
 
 @pytest.mark.slow
