@@ -80,10 +80,8 @@ def listed(numbers: Iterable[float], digits: int = 0) -> str:
 
 def tell_weight(rig: Rig) -> None:
     files = weight.first_load(rig.servers["panel"].url, f"/panel/{INSTALLATION}/")
-    listed = ", ".join(
-        f"{path.rpartition('/')[2] or 'page'} {size}" for path, size in files.items()
-    )
-    print(f"\nFirst load: {sum(files.values())} bytes ({listed})")
+    each = ", ".join(f"{path.rpartition('/')[2] or 'page'} {size}" for path, size in files.items())
+    print(f"\nFirst load: {sum(files.values())} bytes ({each})")
     print(f"One look-up: {weight.look_up(rig.look_up_url, rig.a_bearer, rig.a_mail)} bytes\n")
 
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.load import Round, RoundFailed, Target, run_round
-from bench.servers import Server, free_port, naive_env, panel_env, run, web_command
+from bench.servers import Server, naive_env, panel_env, run, web_command
 from bench.shop import INSTALLATION
+from ports import any_free
 from sandbox.control import Sandbox, Tls
 from tests.support.certificates import certify
 
@@ -148,7 +149,7 @@ def running(folder: Path, *, tls: bool) -> Iterator[Rig]:
             Sandbox.start(rate=None, tls=Tls(made.cert, made.key, made.authority) if made else None)
         )
         authority = made.authority if made else None
-        ports = {"panel": free_port(), "naive": free_port()}
+        ports = {"panel": any_free(), "naive": any_free()}
         envs = {
             "panel": panel_env(sandbox, folder, ports["panel"], authority),
             "naive": naive_env(sandbox, folder, ports["naive"], authority),

@@ -133,18 +133,6 @@ def test_an_enrolment_with_errors_keeps_the_focus_in_its_form(till: Till):
     expect(till.enrolment).to_be_focused()
 
 
-def test_nothing_is_taken_from_somebody_who_is_elsewhere(till: Till, sandbox: Sandbox):
-    """A code that arrives leaves the focus with the field that a scanner types into."""
-    sandbox.fault("POST /redemptions", "drop_after")
-    till.look_up_mara()
-    till.redeem("$5 off")
-    till.expect_waiting()
-    till.query.focus()
-    till.shown_code()
-    till.expect_points("140")
-    expect(till.query).to_be_focused()
-
-
 def test_a_click_beside_everything_brings_no_focus_back(till: Till, sandbox: Sandbox):
     sandbox.fault("POST /redemptions", "drop_after")
     till.look_up_mara()

@@ -216,6 +216,7 @@ def test_the_page_takes_no_focus_unasked(till: Till):
 
 
 def test_a_code_that_arrives_takes_no_focus(till: Till, sandbox: Sandbox):
+    """It stays with the field that a scanner types into."""
     sandbox.fault("POST /redemptions", "drop_after")
     till.look_up_mara()
     till.redeem("$5 off")
