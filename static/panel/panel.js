@@ -114,7 +114,6 @@
 
   const waits = new Map();
   function startWaiting({ elt, xhr, target }) {
-    if (elt.matches("input")) return;
     const place = elt.closest("dialog, .card")?.querySelector(".busy") ?? byId("busy");
     const words = elt.dataset.busy ?? "Asking the loyalty system…";
     const advice = elt === lookUp ? "Wait for it, or stop and look up again." : "Please wait: nothing is done twice.";
@@ -142,7 +141,8 @@
 
   on("htmx:beforeRequest", (event) => {
     const { elt, requestConfig, target } = event.detail;
-    if (isPoll(requestConfig)) return;
+    // A field that is checked says nothing of what was pressed after it.
+    if (isPoll(requestConfig) || elt.matches("input")) return;
     alertRegion.replaceChildren();
     takeBack(elt.closest("dialog"));
     query.removeAttribute("aria-invalid");

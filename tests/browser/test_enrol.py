@@ -187,6 +187,19 @@ def test_engine_down_keeps_what_was_typed(till: Till, sandbox: Sandbox):
     expect(till.main.get_by_text("Welcome! The new member is enrolled.")).to_be_visible()
 
 
+@pytest.mark.provokes(503)
+def test_a_field_that_is_checked_takes_no_words_away(till: Till, sandbox: Sandbox):
+    till.start_enrolment()
+    till.email.fill(NEW)
+    sandbox.fault("*", "drop_before", times=None)
+    till.enrol_button.click()
+    till.expect_alert("The loyalty system can't be reached.")
+    with till.page.expect_response("**/new/check"):
+        till.last_name.fill("Vance")
+        till.last_name.press("Tab")
+    till.expect_alert("The loyalty system can't be reached.")
+
+
 def test_waiting_for_a_new_member_survives_an_outage(till: Till, sandbox: Sandbox):
     sandbox.switch(new_customer_delay_seconds=1)
     till.start_enrolment()
