@@ -11,8 +11,10 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cached_property
 from ssl import SSLContext
-from typing import Any, cast
+from typing import Any
+from urllib.parse import urlencode
 
 import requests
 import urllib3
@@ -21,7 +23,7 @@ from django.db import connections
 from connectors.answers import Answer, NoAnswer, Reply, judge, wait_of
 from connectors.errors import Call, Misconfigured, Unavailable
 from connectors.limits import Limits
-from connectors.wire import YOUNG_SECONDS, Adapter, Attempt, NotSent, OneAnswer, serving
+from connectors.wire import YOUNG_SECONDS, Adapter, Attempt, NotSent, serving
 
 logger = logging.getLogger(__name__)
 
@@ -101,7 +103,7 @@ class Session:
         refuse_open_transaction()
         give_back_pooled_connections()
         call = Call(self.system, method, template or path)
-        request = self._prepared(call, self._base_url + path, params, json)
+        request = self._prepared(call, path, params, json)
         now = self._used_at = self._clock()
         attempt = Attempt(
             deadline=now + deadline,
@@ -131,10 +133,9 @@ class Session:
             idle_seconds=YOUNG_SECONDS,
             clock=self._clock,
         )
-        adapter = cast(Adapter, self._http().get_adapter(self._base_url))
         try:
             with serving(attempt):
-                adapter.warm(self._base_url, count)
+                self._http().warm(count)
         except (NotSent, RuntimeError, *LIBRARY_ERRORS):  # RuntimeError: no thread could be had
             return False
         return True
@@ -143,15 +144,24 @@ class Session:
         """Close the pooled connections; the next call opens new ones."""
         self._owned[1].close()
 
+    @cached_property
+    def _blank(self) -> requests.PreparedRequest:
+        """What all calls have in common, looked through once."""
+        for value in self._headers.values():
+            value.encode("latin-1")
+        blank = requests.PreparedRequest()
+        blank.prepare("GET", self._base_url, headers=self._headers)
+        return blank
+
     def _prepared(
-        self, call: Call, url: str, params: Mapping[str, str] | None, json: Any
+        self, call: Call, path: str, params: Mapping[str, str] | None, json: Any
     ) -> requests.PreparedRequest:
-        request = requests.PreparedRequest()
         try:
-            for value in self._headers.values():
-                value.encode("latin-1")
-            # Not by requests' session: it would look for cookies, proxies and passwords of its own.
-            request.prepare(call.method, url, headers=self._headers, params=params, json=json)
+            request = self._blank.copy()
+            request.method = call.method
+            request.url = f"{request.url}{path}{'?' if params else ''}{urlencode(params or {})}"
+            if json is not None:
+                request.prepare_body(None, None, json)
             return request
         except (requests.RequestException, ValueError):
             pass
@@ -190,7 +200,7 @@ class Session:
         try:
             with (
                 serving(attempt),
-                self._http().send(request, stream=True, allow_redirects=False) as response,
+                self._http().send(request, stream=True) as response,
             ):
                 status = response.status_code
                 body = body_of(response)
@@ -201,27 +211,23 @@ class Session:
             reason = "timeout" if attempt.left() <= 0 else "dropped"
             return NoAnswer(reason, attempt.sent, status)
 
-    def _http(self) -> OneAnswer:
+    def _http(self) -> Adapter:
         """Our pool of connections; a forked process gets its own."""
         if self._owned[0] != os.getpid():
             self._owned = self._opened()
         return self._owned[1]
 
-    def _opened(self) -> tuple[int, OneAnswer]:
-        return os.getpid(), OneAnswer(Adapter(self._pool_size, self._tls))
+    def _opened(self) -> tuple[int, Adapter]:
+        return os.getpid(), Adapter(self._base_url, self._pool_size, self._tls)
 
 
 def body_of(response: requests.Response) -> bytes | None:
     """The body, unpacked; None where it can't be, or is longer than any true answer."""
-    body = bytearray()
     try:
-        for part in response.raw.stream(64 * 1024, decode_content=True):
-            body += part
-            if len(body) > LONGEST_BODY:
-                return None
+        body: bytes = response.raw.read(LONGEST_BODY + 1, decode_content=True)
     except urllib3.exceptions.DecodeError:
         return None
-    return bytes(body)
+    return body if len(body) <= LONGEST_BODY else None
 
 
 def may_pass(outcome: Answer | NoAnswer) -> bool:

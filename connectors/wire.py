@@ -14,12 +14,10 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from functools import cache
-from http.cookiejar import DefaultCookiePolicy
+from functools import cache, cached_property
 from threading import Thread
-from typing import Any, cast
+from typing import Any
 
-import requests
 import urllib3
 from requests import PreparedRequest, Response
 from requests.adapters import HTTPAdapter
@@ -272,31 +270,51 @@ class _TLSPool(_Pool, urllib3.HTTPSConnectionPool):
 
 
 class Adapter(HTTPAdapter):
-    """requests' adapter over our connections; one TLS context for all of them."""
+    """requests' adapter for one place, over our connections; one TLS context for all of them.
 
-    def __init__(self, pool_size: int, context: ssl.SSLContext | None = None) -> None:
-        self._context = context
+    Used without requests' session, which would look for cookies, proxies, passwords and redirects:
+    none of them is ours, and all of it together costs more than the call.
+    """
+
+    def __init__(self, url: str, pool_size: int, context: ssl.SSLContext | None = None) -> None:
         super().__init__(pool_connections=1, pool_maxsize=pool_size)
+        self._url = url
+        self._context = context
 
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _TLSPool}
+    @cached_property
+    def _pool(self) -> _Pool:
+        """Raises urllib3's LocationValueError where the address has no host."""
+        parts = urllib3.util.parse_url(self._url)
+        size = {"maxsize": self._pool_maxsize, "block": False}
+        if parts.scheme != "https":
+            return _PlainPool(parts.host, parts.port, **size)
+        context = for_our_sockets(self._context) if self._context else tls_context()
+        return _TLSPool(parts.host, parts.port, ssl_context=context, **size)
 
-    def build_connection_pool_key_attributes(
-        self, request: PreparedRequest, verify: Any, cert: Any = None
-    ) -> Any:
-        host, tls = super().build_connection_pool_key_attributes(request, verify, cert)
-        if host["scheme"] == "https":
-            tls["ssl_context"] = for_our_sockets(self._context) if self._context else tls_context()
-        return host, tls
+    def get_connection_with_tls_context(self, *_args: Any, **_how: Any) -> _Pool:
+        return self._pool
 
-    def warm(self, url: str, count: int) -> None:
-        """Have so many connections to that place connected. Raises NotSent."""
-        request = requests.Request("GET", url).prepare()
-        cast(_Pool, self.get_connection_with_tls_context(request, verify=True)).warm(count)
+    def warm(self, count: int) -> None:
+        """Have so many connections connected. Raises NotSent."""
+        self._pool.warm(count)
+
+    def close(self) -> None:
+        """The next call opens a new pool."""
+        pool = self.__dict__.pop("_pool", None)
+        if pool is not None:
+            pool.close()
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
         """Nothing: it would read the bundle of certificates again for every connection."""
+
+    def build_response(self, req: PreparedRequest, resp: Any) -> Response:
+        """Without cookies read or an encoding guessed."""
+        response = Response()
+        response.status_code = resp.status
+        response.headers = resp.headers
+        response.raw = resp
+        response.request = req
+        return response
 
 
 def for_our_sockets(context: ssl.SSLContext) -> ssl.SSLContext:
@@ -311,20 +329,6 @@ def tls_context(ca_file: str = "") -> ssl.SSLContext:
     if ca_file:
         context.load_verify_locations(cafile=ca_file)
     return for_our_sockets(context)
-
-
-class OneAnswer(requests.Session):
-    """A session that follows no redirect, keeps no cookie and reads no environment."""
-
-    def __init__(self, adapter: Adapter) -> None:
-        super().__init__()
-        self.trust_env = False
-        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        for scheme in ("http://", "https://"):
-            self.mount(scheme, adapter)
-
-    def get_redirect_target(self, resp: Response) -> None:
-        """None, for requests would read and parse where it leads even if told not to follow."""
 
 
 # Every logger of urllib3 that writes URLs, and with them a look-up's email. A filter on each, for
