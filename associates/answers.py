@@ -9,7 +9,6 @@ from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOper
 from django.http import HttpRequest, HttpResponse
 from django.http.multipartparser import MultiPartParserError
 from django.shortcuts import render
-from django.views.decorators.cache import never_cache
 from django.views.defaults import server_error
 from django_htmx.http import retarget, trigger_client_event
 
@@ -88,11 +87,13 @@ def screen(view: View) -> View:
     @wraps(view)
     def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
-            return view(request, *args, **kwargs)
+            response = view(request, *args, **kwargs)
         except EXPECTED as error:
-            return explain(request, error)
+            response = explain(request, error)
+        response["Cache-Control"] = "no-store"
+        return response
 
-    return bearer_required(never_cache(wrapped))
+    return bearer_required(wrapped)
 
 
 def explain(request: HttpRequest, error: Exception) -> HttpResponse:

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_POST
 
 from access.middleware import PanelRequest
 from associates.answers import screen
-from associates.member_screen import look_up
+from associates.member_screen import look_up, show_member
 from associates.tokens import read_new_member, sign_new_member
 from connectors.errors import NotFound, ReplyLost, Throttled, Unavailable
 from members.engine import engine
@@ -86,8 +86,7 @@ def enrol(request: PanelRequest) -> HttpResponse:
     twin, same_email = find_twin(engine(), new)
     if twin is not None and same_email:
         found = look_up(request, Email(new.email))
-        context = {"screen": found, "notice": "Already a member: nothing was changed."}
-        return render(request, "associates/member.html", context)
+        return show_member(request, found, notice="Already a member: nothing was changed.")
     if twin is not None and request.POST.get("force") != "1":
         likely = {"name": mask_name(twin.name), "email": mask_email(twin.email or "")}
         return render_form(request, checked, status=409, likely=likely)
@@ -122,8 +121,7 @@ def wait(request: PanelRequest) -> HttpResponse:
         return render_wait(request, new, tries=tries, sure=sure, away=True)
     member = Member.objects.seen(new.email)
     record_consent(member, new, request.till.store, request.associate)
-    context = {"screen": found, "notice": "Welcome! The new member is enrolled."}
-    return render(request, "associates/member.html", context)
+    return show_member(request, found, notice="Welcome! The new member is enrolled.")
 
 
 def read_form(request: PanelRequest) -> tuple[NewMember | None, Form]:

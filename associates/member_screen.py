@@ -1,14 +1,25 @@
 """What the screen shows of a member: who, what they have, what they can get, what is open."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 
 from access.middleware import PanelRequest
+from associates.templatetags.panel import points, thousands
 from associates.tokens import Shown, sign_shown
 from connectors.errors import OutsideError
 from members.engine import beside, engine
 from members.identity import Email, Identity, Phone
 from members.last_known import find_or_recall
-from members.lookup import FoundMember, identifier
+from members.lookup import FoundMember, TierView, identifier
 from members.models import Member
 from offers.catalogue import Kind, Offer, catalogue, rank
 from offers.money import show_money
@@ -17,6 +28,7 @@ from redemptions.states import UNDER_WAY
 
 # Offers out of reach are a nudge, not a list.
 NEARLY = 3
+IN_PLACE = SafeString(' hx-swap-oob="true"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +55,6 @@ class MemberScreen:
     @property
     def can_redeem(self) -> bool:
         return not self.under_way and not self.member.why_not
-
-    @property
-    def shown(self) -> str:
-        """What the buttons of the offers send with the number of theirs."""
-        if self.member.id is None:
-            return ""
-        offers = tuple(card.offer for card in self.ready)
-        return sign_shown(Shown(self.member.id, self.member.points_available, offers))
 
 
 def look_up(request: PanelRequest, identity: Identity) -> MemberScreen:
@@ -101,3 +105,84 @@ def worth(offer: Offer, available: int) -> str:
         return ""
     money = show_money(cents, offer.currency)
     return f"up to {money}" if offer.kind is Kind.VARIABLE else money
+
+
+def show_member(
+    request: PanelRequest, found: MemberScreen, *, notice: str = "", in_place: bool = False
+) -> HttpResponse:
+    """The member's part of the page or, `in_place`, each piece of it put where it stands."""
+    context = {**words_of(found), "notice": notice, "oob": IN_PLACE if in_place else ""}
+    return render(request, "associates/member.html", context)
+
+
+def words_of(found: MemberScreen) -> dict[str, Any]:
+    """What the page says, as plain texts: the template engine takes long to find its way through
+    objects and filters, and everyone at a till waits for this page."""
+    member = found.member
+    may_redeem = found.can_redeem and bool(found.ready)
+    return {
+        "id": member.id or "",
+        "name": member.name or "No name given",
+        "points": thousands(member.points_balance),
+        "points_word": "point" if member.points_balance == 1 else "points",
+        "below_zero": member.points_balance < 0,
+        "live": member.live,
+        "as_of": member.as_of,
+        "why_not": member.why_not,
+        "by_phone": found.found_by_phone,
+        "tier": member.tier and tier_words(member.tier),
+        "expiring": member.expiring,
+        "pending": found.pending,
+        "under_way": found.under_way,
+        "offers_failed": found.offers_failed,
+        "shown": sign_shown(what_is_shown(found, member.id)) if may_redeem and member.id else "",
+        "ready": joined(row_of(card, may_redeem=may_redeem) for card in found.ready),
+        "nearly": joined(nearly_row(c.offer.name, points(c.short_by)) for c in found.nearly),
+    }
+
+
+def joined(rows: Iterable[SafeString]) -> SafeString:
+    return format_html_join("", "{}", ((row,) for row in rows))
+
+
+def tier_words(tier: TierView) -> dict[str, Any]:
+    missing = points(tier.points_to_next) if tier.points_to_next else ""
+    progress = "" if tier.progress is None else str(tier.progress)
+    return {"name": tier.name, "missing": missing, "progress": progress}
+
+
+def row_of(card: OfferCard, *, may_redeem: bool) -> SafeString:
+    """An offer that can be had."""
+    offer = card.offer
+    return offer_row(offer.id, offer.name, offer.description, cost_words(card), may_redeem)
+
+
+def cost_words(card: OfferCard) -> str:
+    variable = card.offer.kind is Kind.VARIABLE
+    cost = "any number of points" if variable else points(card.offer.points)
+    return f"{cost} · {card.worth}" if card.worth else cost
+
+
+@lru_cache(maxsize=1000)
+def offer_row(number: int, name: str, description: str, cost: str, may_redeem: bool) -> SafeString:
+    """Looks the same for everyone who can have it, so it is made once."""
+    context = {
+        "id": str(number),
+        "name": name,
+        # What it is called says all, where the description repeats it.
+        "description": "" if name in description else description,
+        "cost": cost,
+        "may_redeem": may_redeem,
+    }
+    return render_to_string("associates/member.html#offer", context)
+
+
+@lru_cache(maxsize=1000)
+def nearly_row(name: str, missing: str) -> SafeString:
+    return render_to_string("associates/member.html#nearly", {"name": name, "missing": missing})
+
+
+def what_is_shown(found: MemberScreen, member_id: UUID) -> Shown:
+    """What the buttons of the offers send with the number of theirs."""
+    offers = tuple(card.offer for card in found.ready)
+    return Shown(member_id, found.member.points_available, offers)

@@ -12,7 +12,7 @@ from django_htmx.http import trigger_client_event
 from access.middleware import PanelRequest
 from associates.answers import alert, explain, screen
 from associates.coupons import coupon_context, refusal
-from associates.member_screen import look_up, refresh
+from associates.member_screen import look_up, refresh, show_member
 from associates.tokens import ActToken, PageTooOld, Shown, mint_act, read_act, read_shown
 from connectors.errors import NotFound, Throttled, Unavailable
 from members.engine import engine
@@ -57,7 +57,7 @@ def lookup(request: PanelRequest) -> HttpResponse:
     except NotFound:
         context = {"by_phone": isinstance(identity, Phone), "query": request.POST["query"]}
         return render(request, "associates/not_found.html", context, status=404)
-    return render(request, "associates/member.html", {"screen": found})
+    return show_member(request, found)
 
 
 @screen
@@ -71,7 +71,7 @@ def member(request: PanelRequest, member_id: uuid.UUID) -> HttpResponse:
         return stale(request)
     if not found.member.live:
         return stale(request)
-    return render(request, "associates/member.html", {"screen": found, "in_place": True})
+    return show_member(request, found, in_place=True)
 
 
 def stale(request: PanelRequest) -> HttpResponse:

@@ -94,25 +94,29 @@ def needed(value: T | None) -> T:
     return value
 
 
-def list_of(parse: Callable[[object], T]) -> Callable[[object], list[T]]:
-    """A reader of lists that leaves out what it can't read: one odd item must hide no other."""
+def list_of(parse: Callable[[object], T | None]) -> Callable[[object], list[T]]:
+    """A reader of lists that leaves out what it can't read: one odd item must hide no other.
+
+    What `parse` gives None for is left out as well.
+    """
 
     def read(data: object) -> list[T]:
         if not isinstance(data, list):
             raise Unreadable
-        items = [item for item in (_or_none(parse, item) for item in data) if item is not None]
-        if len(items) < len(data):
-            logger.debug("Left out %d of %d items", len(data) - len(items), len(data))
+        items, odd = [], 0
+        for datum in data:
+            try:
+                item = parse(datum)
+            except Unreadable:
+                odd += 1
+            else:
+                if item is not None:
+                    items.append(item)
+        if odd:
+            logger.debug("Left out %d of %d items", odd, len(data))
         return items
 
     return read
-
-
-def _or_none(parse: Callable[[object], T], item: object) -> T | None:
-    try:
-        return parse(item)
-    except Unreadable:
-        return None
 
 
 def as_text(value: object) -> str | None:

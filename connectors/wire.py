@@ -279,20 +279,25 @@ class Adapter(HTTPAdapter):
     def __init__(self, url: str, pool_size: int, context: ssl.SSLContext | None = None) -> None:
         super().__init__(pool_connections=1, pool_maxsize=pool_size)
         self._url = url
+        self._size = pool_size
         self._context = context
 
     @cached_property
     def _pool(self) -> _Pool:
         """Raises urllib3's LocationValueError where the address has no host."""
         parts = urllib3.util.parse_url(self._url)
-        size = {"maxsize": self._pool_maxsize, "block": False}
+        host = parts.host or ""
         if parts.scheme != "https":
-            return _PlainPool(parts.host, parts.port, **size)
+            return _PlainPool(host, parts.port, maxsize=self._size)
         context = for_our_sockets(self._context) if self._context else tls_context()
-        return _TLSPool(parts.host, parts.port, ssl_context=context, **size)
+        return _TLSPool(host, parts.port, maxsize=self._size, ssl_context=context)
 
     def get_connection_with_tls_context(self, *_args: Any, **_how: Any) -> _Pool:
         return self._pool
+
+    def request_url(self, request: PreparedRequest, proxies: Any) -> str:
+        """No proxy is asked for."""
+        return request.path_url
 
     def warm(self, count: int) -> None:
         """Have so many connections connected. Raises NotSent."""

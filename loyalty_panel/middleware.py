@@ -4,14 +4,19 @@ import re
 import time
 import uuid
 from collections.abc import Callable
+from functools import cached_property
 
 import structlog
+from csp.constants import HEADER
+from csp.middleware import CSPMiddleware
+from csp.utils import build_policy
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.signals import got_request_exception
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.utils.deprecation import MiddlewareMixin
 
 log = structlog.get_logger("loyalty_panel.request")
@@ -64,6 +69,23 @@ def route_of(request: HttpRequest) -> str:
     """The URL pattern: a path can hold a secret, a query string a person."""
     match = getattr(request, "resolver_match", None)
     return match.route if match else "(no route)"
+
+
+class ContentSecurityPolicy(CSPMiddleware):
+    """django-csp, which writes the same policy anew for every answer: ours is written once."""
+
+    @cached_property
+    def usual(self) -> str:
+        return build_policy()
+
+    def process_response(
+        self, request: HttpRequest, response: HttpResponseBase
+    ) -> HttpResponseBase:
+        has_its_own = any(name.startswith("_csp_") for name in (*vars(response), *vars(request)))
+        if has_its_own:
+            return super().process_response(request, response)
+        response.headers.setdefault(HEADER, self.usual)
+        return response
 
 
 class ForLogins(MiddlewareMixin):

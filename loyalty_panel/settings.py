@@ -140,7 +140,7 @@ MIDDLEWARE = [
     # A secret beside what a stranger may put in can leak by the length (BREACH). The panel answers
     # nobody without a bearer, and the admin's log-in cookie is not sent across sites.
     "django.middleware.gzip.GZipMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "loyalty_panel.middleware.ContentSecurityPolicy",
     "loyalty_panel.middleware.ManagerSession",
     "django.middleware.common.CommonMiddleware",
     # A stale bearer must get 401, so that the panel renews it.

@@ -114,10 +114,12 @@ class Catalogue:
         database. Raises Unavailable, Throttled, Misconfigured or Refused.
         """
         if installation.offer_policy == Installation.OfferPolicy.PER_MEMBER:
-            return offers_of(engine.options(**identifier, in_store=True), installation.currency)
+            options = engine.options(**identifier, discount_types=KINDS)
+            return offers_of(options, installation.currency)
         read_at, offers = self._shared.get(installation.id, (0.0, []))
         if fresh or not read_at or time.monotonic() - read_at > SHARED_FOR_SECONDS:
-            offers = offers_of(engine.options(in_store=True), installation.currency)
+            options = engine.options(discount_types=KINDS)
+            offers = offers_of(options, installation.currency)
             self._shared[installation.id] = (time.monotonic(), offers)
         return offers
 

@@ -4,8 +4,9 @@ The calls raise what `Session.call` raises. What changes something there is neve
 engine has no idempotency key.
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from ssl import SSLContext
 from typing import Any
 
@@ -99,15 +100,17 @@ class Yotpo:
         phone: str | None = None,
         customer_id: str | None = None,
         in_store: bool = True,
+        discount_types: Container[str] | None = None,
     ) -> list[Option]:
         """https://loyaltyapi.yotpo.com/reference/fetch-active-redemption-options
 
         What this customer can have, or everyone where none is named. `in_store` leaves out what is
-        for the web shop only.
+        for the web shop only. With `discount_types`, in lower case, only those are read.
         """
         who = present(customer_email=email, phone_number=phone, customer_id=customer_id)
         only = {"is_offline": "true"} if in_store else {}
-        return self._get("/redemption_options", who | only).read(list_of(Option.parse))
+        parse = partial(Option.parse, among=discount_types)
+        return self._get("/redemption_options", who | only).read(list_of(parse))
 
     def create_redemption(
         self,

@@ -5,6 +5,7 @@ both are read. What names a person or can be spent is left out of `repr`, so tha
 """
 
 import re
+from collections.abc import Container
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -168,14 +169,18 @@ class Option:
     icon: str | None = None
 
     @classmethod
-    def parse(cls, data: object) -> "Option":
+    def parse(cls, data: object, among: Container[str] | None = None) -> "Option | None":
+        """None where its discount type is not `among` those asked for, in lower case."""
         fields = Fields(data)
+        discount_type = fields.text("discount_type")
+        if among is not None and (discount_type or "").lower() not in among:
+            return None
         return cls(
             id=needed(fields.whole("id")),
             name=needed(fields.text("name")),
             description=fields.text("description"),
             points=fields.whole("amount"),
-            discount_type=fields.text("discount_type"),
+            discount_type=discount_type,
             type=fields.text("type"),
             value_cents=fields.whole("discount_amount_cents", "discount_value_cents"),
             cents_per_point=fields.decimal("discount_rate_cents"),
