@@ -4,8 +4,10 @@ Django writes the SQL of a query anew each time that it is asked. For the three 
 every look-up makes, that took half of all the time that we spend on it (docs/adr/0005).
 """
 
+import copy
 import threading
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -26,7 +28,6 @@ class Prepared(Generic[R]):
     def __init__(self, question: Callable[[Any], QuerySet[Any, R]], blank: Value) -> None:
         self._question = question
         self._blank = blank
-        # A compiler holds the connection of its thread.
         self._mine = threading.local()
 
     def ask(self, value: Value) -> list[R]:
@@ -34,31 +35,49 @@ class Prepared(Generic[R]):
         try:
             ask: Callable[[Value], list[R]] = self._mine.ask
         except AttributeError:
-            ask = self._mine.ask = compiled(self._question(self._blank), self._blank)
+            ask = self._mine.ask = self._written.for_this_thread()
         return ask(value)
 
+    @cached_property
+    def _written(self) -> "Written[R]":
+        return Written(self._question(self._blank), self._blank)
 
-def compiled(queryset: QuerySet[Any, R], blank: Value) -> Callable[[Value], list[R]]:
-    query: Any = queryset.query
-    compiler: Any = query.get_compiler(queryset.db)
-    sql, blanks = compiler.as_sql()
-    converters = compiler.get_converters([column for column, *_ in compiler.select])
-    rows: Any = queryset._iterable_class(queryset)  # type: ignore[arg-type]
-    adapt = adapter(queryset.db)
-    is_blank = [given == adapt(blank) for given in blanks]
-    # From here on the queryset runs this one compiler, which gives out what it has once written.
-    query.get_compiler = lambda *_args, **_options: compiler
-    compiler.get_converters = lambda _columns: converters
 
-    def ask(value: Value) -> list[R]:
-        asked = adapt(value)
-        filled = tuple(
-            asked if is_it else given for given, is_it in zip(blanks, is_blank, strict=True)
+class Written(Generic[R]):
+    """The SQL of a queryset, and what Django found out while it wrote that."""
+
+    def __init__(self, queryset: QuerySet[Any, R], blank: Value) -> None:
+        query: Any = queryset.query
+        self._queryset = queryset
+        self._compiler: Any = query.get_compiler(queryset.db)
+        self._sql, self._blanks = self._compiler.as_sql()
+        columns = [column for column, *_ in self._compiler.select]
+        self._converters = self._compiler.get_converters(columns)
+        self._adapt = adapter(queryset.db)
+        self._is_blank = [given == self._adapt(blank) for given in self._blanks]
+
+    def for_this_thread(self) -> Callable[[Value], list[R]]:
+        """What runs it over the connection of the thread that asks."""
+        compiler = copy.copy(self._compiler)
+        compiler.connection = connections[self._queryset.db]
+        compiler.get_converters = lambda _columns: self._converters
+        queryset = self._queryset.all()
+        queryset.query.get_compiler = lambda *_args, **_options: compiler  # type: ignore[method-assign]
+        rows: Any = queryset._iterable_class(queryset)  # type: ignore[arg-type]
+
+        def ask(value: Value) -> list[R]:
+            filled = self._filled(value)
+            compiler.as_sql = lambda *_args, **_options: (self._sql, filled)
+            return list(rows)
+
+        return ask
+
+    def _filled(self, value: Value) -> tuple[Value, ...]:
+        asked = self._adapt(value)
+        return tuple(
+            asked if is_it else given
+            for given, is_it in zip(self._blanks, self._is_blank, strict=True)
         )
-        compiler.as_sql = lambda *_args, **_options: (sql, filled)
-        return list(rows)
-
-    return ask
 
 
 def adapter(alias: str) -> Callable[[Value], Value]:

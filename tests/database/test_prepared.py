@@ -57,6 +57,9 @@ def test_it_is_compiled_once(till: Till, monkeypatch: pytest.MonkeyPatch) -> Non
     prepared = Prepared(tills_of, blank="")
     for _ in range(3):
         assert prepared.ask(till.code) == [till]
+    with ThreadPoolExecutor(1) as another_thread:
+        another_thread.submit(prepared.ask, "never").result()
+        another_thread.submit(lambda: connection.close()).result()
     assert len(compiled) == 1
 
 
