@@ -4,7 +4,7 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import connection
+from django.db import connection, connections
 from django.db.models import QuerySet
 from django.db.models.sql.compiler import SQLCompiler
 from django.test.utils import CaptureQueriesContext
@@ -59,7 +59,7 @@ def test_it_is_compiled_once(till: Till, monkeypatch: pytest.MonkeyPatch) -> Non
         assert prepared.ask(till.code) == [till]
     with ThreadPoolExecutor(1) as another_thread:
         another_thread.submit(prepared.ask, "never").result()
-        another_thread.submit(lambda: connection.close()).result()
+        another_thread.submit(connections.close_all).result()
     assert len(compiled) == 1
 
 
