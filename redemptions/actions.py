@@ -7,6 +7,7 @@ from uuid import UUID
 
 import structlog
 from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
 
 from connectors.errors import (
     Misconfigured,
@@ -29,9 +30,11 @@ from redemptions.errors import (
     CannotUndo,
     MemberCannotRedeem,
     NoSuchOffer,
+    NotWithdrawn,
     OpenCodeExists,
     WrongPoints,
 )
+from redemptions.life import WITHDRAWN
 from redemptions.models import PendingRedemption
 from redemptions.reversal import give_back
 from redemptions.states import UNDER_WAY, Reason, State
@@ -269,17 +272,23 @@ def write_late(redemption: PendingRedemption, made: Redemption) -> None:
         )
 
 
-def undo(*, engine: Yotpo, redemption: PendingRedemption) -> PendingRedemption:
-    """Give the points back. The caller answers for the code's being withdrawn at the POS.
+def undo(
+    *,
+    engine: Yotpo,
+    redemption: PendingRedemption,
+    reason: str = Reason.UNDONE,
+    withdrawn: bool = False,
+) -> PendingRedemption:
+    """Give the points back. `withdrawn`: the POS says that it takes the code no more.
 
     The promise is committed first, then the engine is asked; the answer's state tells how far it
     came: reversed, reversing (kept and tried again), or uncertain with `reverse_when_found`.
-    Raises CannotUndo.
+    Raises CannotUndo; NotWithdrawn where the POS put the code on a sale and did not take it off.
     """
     if redemption.state in UNDER_WAY:
         remember_to_reverse(redemption)
     if redemption.state == State.ISSUED:
-        promise_to_reverse(redemption)
+        promise_to_reverse(redemption, reason, withdrawn)
     if redemption.state == State.REVERSING:
         give_back(engine, redemption)
     check_undone(redemption)
@@ -293,10 +302,17 @@ def remember_to_reverse(redemption: PendingRedemption) -> None:
     redemption.refresh_from_db()
 
 
-def promise_to_reverse(redemption: PendingRedemption) -> None:
+def promise_to_reverse(redemption: PendingRedemption, reason: str, withdrawn: bool) -> None:
     with transaction.atomic(durable=True):
-        redemption.end(Reason.UNDONE)
+        if withdrawn:
+            redemption.end(reason, withdrawn_at=Now())
+        else:
+            redemption.end(reason, provided=WITHDRAWN)
     log.info("redemption.undo", redemption=str(redemption.id), state=redemption.state)
+    if redemption.state == State.ISSUED:
+        raise NotWithdrawn(
+            "The code is still on the sale. Take it off there first, then press Undo again."
+        )
 
 
 NOT_TO_UNDO = {
@@ -315,6 +331,6 @@ def check_undone(redemption: PendingRedemption) -> None:
 
 def find(installation: Installation, redemption_id: UUID, member_id: UUID) -> PendingRedemption:
     """One of this installation's and this member's. Raises PendingRedemption.DoesNotExist."""
-    return PendingRedemption.objects.select_related("member").get(
+    return PendingRedemption.objects.select_related("member", "installation").get(
         installation=installation, id=redemption_id, member_id=member_id
     )

@@ -37,3 +37,15 @@ class OpenCodeExists(CannotRedeem):
 
 class CannotUndo(Exception):
     """It is too late, or there is nothing to undo. `str()` is for the associate."""
+
+
+class NotWithdrawn(CannotUndo):
+    """The POS still takes the code: it must be taken off the sale first."""
+
+
+class CannotExtend(Exception):
+    """It was kept longer once, or counts no more. `str()` is for the associate."""
+
+
+class NoLongerCounts(Exception):
+    """The code must not be taken. `str()` says why."""

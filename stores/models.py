@@ -57,6 +57,8 @@ class Installation(models.Model):
         default=OfferPolicy.PER_MEMBER,
         help_text="Sharing halves the calls, where no offer is restricted to some members.",
     )
+    lease_minutes = models.PositiveSmallIntegerField(default=15)
+    unasked_reverse_minutes = models.PositiveSmallIntegerField(default=60)
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
