@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import structlog
 from django.db import transaction
@@ -69,7 +70,7 @@ def outcome_of(code: str, redemption: PendingRedemption | None, sale: str) -> Co
 
 def use_one(redemption: PendingRedemption, sale: str) -> Outcome:
     """The row is locked: nobody moves it meanwhile."""
-    sold = {"sale": sale, "sold_at": Coalesce("sold_at", Now())}
+    sold: dict[str, Any] = {"sale": sale, "sold_at": Coalesce("sold_at", Now())}
     state = State(redemption.state)
     if state == State.USED:
         return claimed_or_used(redemption, sale)
