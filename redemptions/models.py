@@ -90,6 +90,8 @@ class PendingRedemption(models.Model):
     objects: ClassVar = PendingRedemptionQuerySet.as_manager()
 
     class Meta:
+        verbose_name = "redemption"
+        verbose_name_plural = "redemptions"
         ordering: ClassVar = ["-requested_at"]
         indexes: ClassVar = [
             models.Index(fields=["state", "next_check_at"], name="redemptions_to_see_to"),

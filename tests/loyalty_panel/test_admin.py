@@ -385,6 +385,13 @@ def test_staff_without_permissions_see_nothing(model: type[Row], db: None) -> No
     assert client.get(address(model, "changelist")).status_code == 403
 
 
+def test_redemptions_are_called_so(client: Client, rows: Rows) -> None:
+    for page in ("/admin/", address(PendingRedemption, "changelist")):
+        text = client.get(page).content.decode()
+        assert ">Redemptions</a>" in text
+        assert "ending redemption" not in text
+
+
 def test_the_index_lists_every_model(client: Client) -> None:
     page = client.get("/admin/").content.decode()
     assert all(f'href="{address(model, "changelist")}"' in page for model in REGISTERED)
