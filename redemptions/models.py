@@ -11,7 +11,16 @@ from django.db.models.functions import Coalesce, Now
 from database.prepared import Prepared
 from members.models import Member
 from offers.catalogue import Kind
-from redemptions.states import HAS_CODE, NOTHING_TAKEN, OPEN, UNDER_WAY, Reason, State, sources_of
+from redemptions.states import (
+    HAS_CODE,
+    NOTHING_TAKEN,
+    OPEN,
+    TILL_WORDS,
+    UNDER_WAY,
+    Reason,
+    State,
+    sources_of,
+)
 from stores.models import Associate, Installation, Store, Till
 
 
@@ -143,6 +152,11 @@ class PendingRedemption(models.Model):
 
     def __str__(self) -> str:
         return f"{self.offer_name} ({self.get_state_display()})"
+
+    @property
+    def till_words(self) -> str:
+        """Where it stands, for an associate. Only what `open_for` lists has such words."""
+        return TILL_WORDS[self.state]
 
     def move(self, to: State, reason: str = Reason.NONE, **changes: Any) -> bool:
         """Go to `to` if the row still stands where `to` can be reached from; else change nothing.

@@ -240,7 +240,7 @@ def test_open_codes_are_listed_with_their_age(
     page = page_of(panel, "mara@example.com")
     code = PendingRedemption.objects.get().code
     assert '<ul role="list" aria-label="Pending" class="rows">' in page
-    assert f'300 points · <span class="code">{code}</span> · issued · 7 min ago' in page
+    assert f'300 points · <span class="code">{code}</span> · open · 7 min ago' in page
 
 
 def test_a_code_that_was_undone_is_listed_no_more(panel: Panel, mara: Member) -> None:

@@ -261,7 +261,7 @@ def test_an_open_code_is_listed_with_its_age_and_can_be_opened_again(
     till.look_up_mara()
     expect(till.coupon).to_have_count(0)
     expect(till.pending).to_contain_text(code)
-    expect(till.pending).to_contain_text("5 min ago")
+    expect(till.pending).to_contain_text(f"500 points · {code} · open · 5 min ago")
 
     till.pending.get_by_role("button", name="Show $5 off, 5 min ago").click()
     expect(till.code).to_have_text(code)
