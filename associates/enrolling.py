@@ -122,8 +122,7 @@ def wait(request: PanelRequest) -> HttpResponse:
         return render_wait(request, new, tries=tries, sure=sure, away=True)
     member = Member.objects.seen(new.email)
     record_consent(member, new, request.till.store, request.associate)
-    context = {"screen": found, "notice": "Welcome! The new member is enrolled."}
-    return render(request, "associates/member.html", context)
+    return render(request, "associates/enrolled.html", {"screen": found})
 
 
 def read_form(request: PanelRequest) -> tuple[NewMember | None, Form]:

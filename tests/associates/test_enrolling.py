@@ -96,7 +96,8 @@ def test_in_the_end_the_new_member_is_shown(panel: Panel, sandbox: Sandbox) -> N
     waiting = panel.post("enrol", IDA)
     fields = {name: hidden(waiting, name) for name in ("new", "tries", "sure")}
     answer = panel.post("enrol/wait", fields)
-    assert "Welcome! The new member is enrolled." in words(answer)
+    assert 'class="success" data-say>Welcome! The new member is enrolled.<' in text_of(answer)
+    assert "Welcome" not in words(answer)
     assert ">Ida Nightfall<" in text_of(answer)
     assert sandbox.call_counts()[ENROL] == 1
 

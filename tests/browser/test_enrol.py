@@ -27,7 +27,7 @@ def test_who_was_not_found_is_enrolled_and_then_shown(till: Till, sandbox: Sandb
     expect(till.enrolment).to_contain_text("Enrolling Nova")
     expect(till.enrolment.get_by_role("progressbar")).to_be_visible()
     expect(till.member.get_by_role("heading", name="Nova Person")).to_be_visible()
-    expect(till.main.get_by_text("Welcome! The new member is enrolled.")).to_be_visible()
+    expect(till.main.get_by_text("Welcome! The new member is enrolled.")).to_have_class("success")
     till.expect_points("0")
     assert sandbox.call_counts()["POST /customers"] == 1
     assert len(named(sandbox, NEW)) == 1
