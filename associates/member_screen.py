@@ -80,11 +80,19 @@ def compose(
     return MemberScreen(
         member=member,
         ready=[c for c in cards if not c.short_by],
-        nearly=[c for c in cards if c.short_by][:NEARLY],
+        nearly=nearest(cards),
         offers_failed=failed,
         pending=OPEN_FOR.ask(member.id) if member.id else [],
         found_by_phone=by_phone,
     )
+
+
+def nearest(cards: list[OfferCard]) -> list[OfferCard]:
+    """What is worth saving for. An offer of any number of points has no price, and one point is
+    soon had: it is named only where there is nothing else."""
+    missing = [c for c in cards if c.short_by]
+    priced = [c for c in missing if c.offer.kind is not Kind.VARIABLE]
+    return (priced or missing)[:NEARLY]
 
 
 def card(member: FoundMember, offer: Offer) -> OfferCard:

@@ -103,7 +103,7 @@ def test_too_few_points(till: Till, sandbox: Sandbox):
     till.expect_points("0")
     expect(till.offers).to_contain_text("Too few points for a reward yet.")
     nearest = till.offers.get_by_role("listitem").first
-    expect(nearest).to_have_text(re.compile(r"Points for dollars\s+1 point missing"))
+    expect(nearest).to_have_text(re.compile(r"Tote bag voucher\s+300 points missing"))
     expect(till.offer_buttons).to_have_count(0)
     till.next_button.click()
     till.look_up_mara()
