@@ -270,6 +270,7 @@
     if (target.id === "coupon-slot" && byId("member") && !isPoll(requestConfig)) showTogether();
     // What was asked for in the dialog is what comes next, not the button that opened it.
     if (requestConfig.elt.closest("dialog") && document.activeElement === opener) target.firstElementChild?.focus({ preventScroll: true });
+    target.querySelector("[data-first]")?.focus();
     keepFocus();
   });
 
@@ -299,10 +300,9 @@
     return form.format(cents / 10 ** Math.min(form.resolvedOptions().maximumFractionDigits, 2));
   };
 
-  on("input", (event) => {
-    const field = event.target;
-    if (field === query) query.removeAttribute("aria-invalid");
-    if (!(field instanceof HTMLInputElement) || !field.dataset.rate) return;
+  on("input", ({ target: field }) => {
+    field.removeAttribute("aria-invalid");
+    if (!field.dataset.rate) return;
     // As the server reads it: a comma counts only between groups of three digits.
     const typed = field.value.replace(/\s/g, "");
     const points = /^(\d+|\d{1,3}(,\d{3})+)$/.test(typed) ? Number(typed.replaceAll(",", "")) : NaN;
