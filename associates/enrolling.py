@@ -49,8 +49,10 @@ class Form:
 @screen
 @require_POST
 def form(request: PanelRequest) -> HttpResponse:
-    """An empty form, but for what was looked up."""
-    return render_form(request, Form(prefilled(request), {}))
+    """An empty form, but for what was looked up. It was asked for, so it takes the focus."""
+    values = prefilled(request)
+    first = next(name for name in Form.FIELDS if name not in values)
+    return render_form(request, Form(values, {}), first=first)
 
 
 def prefilled(request: PanelRequest) -> dict[str, str]:

@@ -52,6 +52,23 @@ def test_new_member_takes_over_what_stands_in_the_look_up(till: Till):
     expect(till.phone).to_have_value("")
 
 
+@pytest.mark.parametrize(("query", "field"), [("", "Email"), (NEW, "Phone"), (NEW_PHONE, "Email")])
+def test_the_form_begins_at_its_first_empty_field(till: Till, query: str, field: str):
+    till.query.fill(query)
+    till.start_enrolment()
+    first = till.enrolment.get_by_role("textbox", name=field, exact=True)
+    expect(first).to_be_focused()
+    till.page.keyboard.type("a")
+    expect(first).to_have_value("a")
+
+
+@pytest.mark.provokes(404)
+def test_who_was_not_found_is_enrolled_from_the_keyboard(till: Till):
+    till.ask(NEW)
+    till.page.get_by_role("button", name="Enrol this customer").press("Enter")
+    expect(till.phone).to_be_focused()
+
+
 def test_nobody_consents_to_marketing_by_default(till: Till, sandbox: Sandbox, database: Database):
     till.start_enrolment()
     expect(till.marketing).not_to_be_checked()
@@ -185,6 +202,19 @@ def test_engine_down_keeps_what_was_typed(till: Till, sandbox: Sandbox):
     sandbox.clear_faults()
     till.enrol_button.click()
     expect(till.main.get_by_text("Welcome! The new member is enrolled.")).to_be_visible()
+
+
+@pytest.mark.provokes(503)
+def test_a_field_that_is_checked_takes_no_alert_away(till: Till, sandbox: Sandbox):
+    till.start_enrolment()
+    till.email.fill(NEW)
+    sandbox.fault("*", "drop_before", times=None)
+    till.enrol_button.click()
+    till.expect_alert("The loyalty system can't be reached.")
+    till.phone.fill("555-0188")
+    till.phone.press("Tab")
+    expect(till.enrolment).to_contain_text("That phone number is incomplete: add the area code.")
+    till.expect_alert("The loyalty system can't be reached.")
 
 
 def test_waiting_for_a_new_member_survives_an_outage(till: Till, sandbox: Sandbox):
