@@ -72,11 +72,15 @@ def prefilled(request: PanelRequest) -> dict[str, str]:
 @screen
 @require_POST
 def check_field(request: PanelRequest) -> HttpResponse:
-    """One field as it was just left: what is wrong with it, or nothing."""
+    """One field as it was just left: what is wrong with it, or nothing.
+
+    Whose phone it is was said of the number before.
+    """
     name = request.POST.get("field", "")
     _, checked = read_form(request)
     error = checked.errors.get(name, "") if request.POST.get(name, "").strip() else ""
-    return render(request, "associates/enrol.html#error", {"error": error})
+    context = {"error": error, "of_phone": name == "phone"}
+    return render(request, "associates/enrol.html#error", context)
 
 
 @screen
@@ -90,8 +94,13 @@ def enrol(request: PanelRequest) -> HttpResponse:
         found = look_up(request, Email(new.email))
         context = {"screen": found, "notice": "Already a member: nothing was changed."}
         return render(request, "associates/member.html", context)
-    if twin is not None and request.POST.get("force") != "1":
-        likely = {"name": mask_name(twin.name), "email": mask_email(twin.email or "")}
+    # The yes is to one number: another one is asked about again.
+    if twin is not None and request.POST.get("shared") != new.phone:
+        likely = {
+            "name": mask_name(twin.name),
+            "email": mask_email(twin.email or ""),
+            "phone": new.phone,
+        }
         return render_form(request, checked, status=409, likely=likely)
     return send(request, new)
 

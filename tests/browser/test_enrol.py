@@ -170,6 +170,48 @@ def test_somebody_elses_phone_asks_first(till: Till, sandbox: Sandbox):
     assert sandbox.call_counts()["POST /customers"] == 1
 
 
+@pytest.mark.provokes(409)
+def test_whose_phone_it_is_is_looked_up_with_one_press(till: Till, sandbox: Sandbox):
+    ask_about_maras_phone(till)
+    till.enrolment.get_by_role("button", name="Look up this number").press("Enter")
+    expect(till.member.get_by_role("heading", name="Mara Quill")).to_be_visible()
+    expect(till.member).to_contain_text("Found by phone.")
+    expect(till.enrolment).to_have_count(0)
+    assert "POST /customers" not in sandbox.call_counts()
+
+
+def ask_about_maras_phone(till: Till) -> None:
+    till.start_enrolment()
+    till.email.fill(NEW)
+    till.phone.fill("(415) 555-0123")
+    till.enrol_button.click()
+    till.expect_alert("This phone number belongs to M••• Q•••")
+
+
+@pytest.mark.provokes(409)
+def test_with_another_phone_nothing_is_said_of_the_one_before(till: Till, sandbox: Sandbox):
+    ask_about_maras_phone(till)
+    till.phone.fill(NEW_PHONE)
+    till.phone.press("Tab")
+    till.expect_no_alert()
+    expect(till.enrolment.get_by_role("button", name="Look up this number")).to_have_count(0)
+    expect(till.enrolment.get_by_role("button", name="Enrol anyway")).to_have_count(0)
+    expect(till.email).to_have_value(NEW)
+    expect(till.first_name).to_be_focused()
+    till.enrol_button.click()
+    expect(till.main.get_by_text("Welcome! The new member is enrolled.")).to_be_visible()
+    assert named(sandbox, NEW)[0]["phone_number"] == "+14155550188"
+
+
+@pytest.mark.provokes(409)
+def test_the_enter_key_asks_again_and_enrols_nobody_anyway(till: Till, sandbox: Sandbox):
+    ask_about_maras_phone(till)
+    with till.page.expect_response("**/enrol") as answer:
+        till.email.press("Enter")
+    assert answer.value.status == 409
+    assert "POST /customers" not in sandbox.call_counts()
+
+
 def test_a_double_click_enrols_once(till: Till, sandbox: Sandbox):
     sandbox.fault("POST /customers", "slow", seconds=0.5)
     till.start_enrolment()
