@@ -12,7 +12,16 @@ from django.db.models.functions import Coalesce, Now
 from database.prepared import Prepared
 from members.models import Member
 from offers.catalogue import Kind
-from redemptions.states import HAS_CODE, NOTHING_TAKEN, OPEN, UNDER_WAY, Reason, State, sources_of
+from redemptions.states import (
+    HAS_CODE,
+    NOTHING_TAKEN,
+    OPEN,
+    TILL_WORDS,
+    UNDER_WAY,
+    Reason,
+    State,
+    sources_of,
+)
 from stores.models import Associate, Installation, Store, Till
 
 
@@ -118,6 +127,8 @@ class PendingRedemption(models.Model):
     objects: ClassVar = PendingRedemptionQuerySet.as_manager()
 
     class Meta:
+        verbose_name = "redemption"
+        verbose_name_plural = "redemptions"
         ordering: ClassVar = ["-requested_at"]
         indexes: ClassVar = [
             models.Index(fields=["state", "next_check_at"], name="redemptions_to_see_to"),
@@ -177,6 +188,11 @@ class PendingRedemption(models.Model):
 
     def __str__(self) -> str:
         return f"{self.offer_name} ({self.get_state_display()})"
+
+    @property
+    def till_words(self) -> str:
+        """Where it stands, for an associate. Only what `open_for` lists has such words."""
+        return TILL_WORDS[self.state]
 
     def move(
         self,

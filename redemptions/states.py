@@ -95,6 +95,13 @@ UNDER_WAY = (State.REQUESTED, State.UNCERTAIN)
 # Points are gone and the code may still be taken: codes are unique among these.
 OPEN = (State.ISSUED, State.REVERSING)
 HAS_CODE = (State.ISSUED, State.USED, State.REVERSING, State.REVERSED, State.CANCELLED)
+# Where an open one stands, as it is said at a till.
+TILL_WORDS: dict[str, str] = {
+    State.REQUESTED: "being checked",
+    State.UNCERTAIN: "being checked",
+    State.ISSUED: "open",
+    State.REVERSING: "being undone",
+}
 # Nothing was taken, so the same act may be tried again under the same key.
 NOTHING_TAKEN = (Reason.NOT_SENT, Reason.THROTTLED)
 

@@ -12,6 +12,7 @@ from redemptions.models import PendingRedemption
 from redemptions.states import (
     HAS_CODE,
     OPEN,
+    TILL_WORDS,
     TRANSITIONS,
     UNDER_WAY,
     Reason,
@@ -50,6 +51,11 @@ def test_a_row_moves_through_doors_only(row, old, new):
 
 def test_every_state_is_reached_from_somewhere():
     assert [s for s in State if s != State.REQUESTED and not sources_of(s)] == []
+
+
+def test_what_a_member_has_open_is_told_in_words_of_a_till():
+    assert set(TILL_WORDS) == {*UNDER_WAY, *OPEN}
+    assert PendingRedemption(state="uncertain").till_words == "being checked"
 
 
 def test_a_row_that_somebody_else_moved_is_not_moved_again(row):
