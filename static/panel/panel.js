@@ -222,6 +222,8 @@
   on("htmx:beforeSwap", (event) => {
     const { xhr, requestConfig } = event.detail;
     const dialog = requestConfig.elt.closest("dialog");
+    // What comes may take the focus.
+    endWaiting(event.detail);
     if (isTooLate(event.detail)) {
       event.detail.shouldSwap = false;
     } else if (dialog && xhr.responseText.trimStart().startsWith("<dialog")) {

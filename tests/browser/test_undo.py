@@ -104,7 +104,7 @@ def test_a_code_that_a_sale_has_used_cannot_be_undone(
 ):
     till.look_up_mara()
     till.redeemed("$5 off")
-    database.execute("UPDATE redemptions_pendingredemption SET state = 'used'")
+    database.execute("UPDATE redemptions_pendingredemption SET state = 'used', sold_at = changed_at")
     till.undo()
     till.expect_alert("This code was used in a sale. Refund the sale instead.")
     assert sandbox.balance(MARA) == 140
