@@ -19,7 +19,7 @@ from connectors.errors import NotFound, Throttled, Unavailable
 from members.engine import engine
 from members.identity import Phone, read_identity
 from members.models import Member
-from redemptions import actions
+from redemptions import actions, life
 from redemptions.errors import CannotUndo, OpenCodeExists, PriceChanged, WrongPoints
 from redemptions.models import PendingRedemption
 from redemptions.settling import see_to
@@ -153,6 +153,15 @@ def undo(request: PanelRequest, redemption_id: uuid.UUID) -> HttpResponse:
         if redemption.state == State.REFUSED:
             raise
         return show_coupon(request, redemption, undo_refused=str(error))
+    return show_coupon(request, redemption)
+
+
+@screen
+@require_POST
+def extend(request: PanelRequest, redemption_id: uuid.UUID) -> HttpResponse:
+    """Keep the code longer, once."""
+    redemption = find(request, redemption_id, request.POST.get("member", ""))
+    life.extend(redemption)
     return show_coupon(request, redemption)
 
 

@@ -165,12 +165,19 @@ def lease_of(installation: Installation) -> timedelta:
 
 
 def seconds_left(redemption: PendingRedemption) -> int | None:
-    """Whole seconds of the lease, by the database's clock; None where there is none."""
+    """Whole seconds of the lease, by the database's clock; None where there is none.
+
+    A frozen one's stand still.
+    """
     if redemption.state != State.ISSUED or redemption.lease_until is None:
         return None
     now = redemption.database_time()
     since = max(now, redemption.frozen_until or now)
     return max(int((redemption.lease_until - since).total_seconds()), 0)
+
+
+def is_frozen(redemption: PendingRedemption) -> bool:
+    return _issued(redemption).filter(frozen_until__gt=Now()).exists()
 
 
 def _issued(redemption: PendingRedemption) -> PendingRedemptionQuerySet:

@@ -321,6 +321,15 @@
     if (field) field.value = "";
   });
 
+  // How long the code is kept, counted from when it was drawn: no clock is compared.
+  setInterval(() => {
+    const lease = document.querySelector("[data-lease]");
+    if (!lease) return;
+    lease.until ??= performance.now() + lease.dataset.lease * 1000;
+    const left = Math.round((lease.until - performance.now()) / 1000);
+    lease.textContent = left > 0 ? `${Math.floor(left / 60)}:${`${left % 60}`.padStart(2, 0)}` : lease.dataset.over;
+  }, 1000);
+
   // Buttons of our own
 
   async function copy(button) {
