@@ -14,6 +14,7 @@ from outbox.models import Delivery, as_stored
 from outbox.routes import route_of
 from outbox.states import MAY_BE_DONE, State
 from outbox.tasks import wake
+from outbox.waking import wake_next
 
 log = structlog.get_logger(__name__)
 
@@ -60,9 +61,11 @@ def find(kind: str, key: str) -> Delivery | None:
 
 def withdraw(kind: str, key: str) -> bool:
     """Take a promise back, if no attempt to keep it was recorded yet; whether it was."""
-    withdrawn = Delivery.objects.filter(kind=kind, key=key, state=State.PENDING, attempts=0).update(
-        state=State.WITHDRAWN, changed_at=Now()
-    )
+    untold = Delivery.objects.filter(kind=kind, key=key, state=State.PENDING, attempts=0)
+    with transaction.atomic():
+        withdrawn = untold.update(state=State.WITHDRAWN, changed_at=Now())
+        if withdrawn:
+            wake_next(Delivery.objects.get(kind=kind, key=key))
     return bool(withdrawn)
 
 
