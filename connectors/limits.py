@@ -1,7 +1,8 @@
 """How much we may ask of one outside system: a breaker, and the quota that its headers tell.
 
 Interactive calls never wait: they go at once, or fail at once while the breaker is open. Background
-work asks `wait_for_background` first. All of it is in this process.
+work asks `wait_for_background` first. All of it is in this process; the outbox has children of both
+classes that share what they know with other processes.
 """
 
 import math
@@ -39,21 +40,32 @@ class Breaker:
             self._probe_until = now + PROBE_SECONDS
             return True
 
-    def note(self, ok: bool) -> None:
+    def closed_for(self) -> float:
+        """Seconds until a call has a chance to be let through; takes nothing."""
         with self._lock:
-            if ok:
-                self._failures, self._open_until = 0, None
-                self._probe_until = -math.inf
-            else:
-                self._note_failure(self._clock())
+            if self._open_until is None:
+                return 0.0
+            return max(0.0, max(self._open_until, self._probe_until) - self._clock())
 
-    def _note_failure(self, now: float) -> None:
+    def note(self, ok: bool) -> bool:
+        """Whether this opened or closed it."""
+        with self._lock:
+            if not ok:
+                return self._note_failure(self._clock())
+            was_open = self._open_until is not None
+            self._failures, self._open_until = 0, None
+            self._probe_until = -math.inf
+            return was_open
+
+    def _note_failure(self, now: float) -> bool:
         self._failures += 1
         # Failures of calls that were under way when it opened don't keep it open for longer.
         still_open = self._open_until is not None and now < self._open_until
-        if self._failures >= FAILURES_TO_OPEN and not still_open:
-            self._open_until = now + OPEN_SECONDS
-            self._probe_until = -math.inf
+        if self._failures < FAILURES_TO_OPEN or still_open:
+            return False
+        self._open_until = now + OPEN_SECONDS
+        self._probe_until = -math.inf
+        return True
 
 
 class Limits:
@@ -67,13 +79,14 @@ class Limits:
         self,
         rate_per_second: float = 10.0,
         *,
+        breaker: Breaker | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._rate = rate_per_second
         self._clock = clock
         self._sleep = sleep
-        self._breaker = Breaker(clock)
+        self._breaker = breaker or Breaker(clock)
         self._lock = threading.Lock()
         self._limit = rate_per_second
         self._next_slot = -math.inf
@@ -111,20 +124,35 @@ class Limits:
             self.remaining = 0
             self.resets_at = self._clock() + wait
 
-    def wait_for_background(self) -> None:
-        """Block until a background call may go, at half the cap and with half a window left."""
-        while (pause := self._background_pause()) > 0:
-            self._sleep(pause)
+    def closed_for(self) -> float:
+        """Seconds for which the breaker certainly lets no call through."""
+        return self._breaker.closed_for()
 
-    def _background_pause(self) -> float:
+    def wait_for_background(self, calls: int = 1, longest: float = math.inf) -> bool:
+        """Block until so many background calls may go, at half the cap and with half a window left.
+
+        False, with nothing taken, where that is not to be had in `longest` seconds.
+        """
+        give_up_at = self._clock() + longest
+        while (pause := self._background_pause(calls)) > 0:
+            if self._clock() + pause > give_up_at:
+                return False
+            self._sleep(pause)
+        return True
+
+    def _background_pause(self, calls: int) -> float:
         """Seconds until it is worth asking again; 0 takes the slot."""
         with self._lock:
             now = self._clock()
             ready = max(self._next_slot, self._window_ready())
             if ready > now:
                 return ready - now
-            self._next_slot = now + 2 / self._rate
+            self._next_slot = now + calls * self._seconds_a_call()
             return 0.0
+
+    def _seconds_a_call(self) -> float:
+        """Between two background calls: half of the cap is kept for people at tills."""
+        return 2 / self._rate
 
     def _window_ready(self) -> float:
         """When at least half of the system's own window is left again."""

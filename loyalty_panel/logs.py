@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
+TASK_LOGGERS = ("django.tasks", "django_tasks", "django_tasks_db", "procrastinate")
 IN_ADDRESS = r"[^\s\"'<>()\[\]{},;:=&?]"
 # From the beginning of a word only: a long one without an @ is then read once, not once a letter.
 EMAIL = re.compile(rf"(?<!{IN_ADDRESS}){IN_ADDRESS}+(?:@|%40){IN_ADDRESS}+")
@@ -86,6 +87,8 @@ def logging_config(*, json: bool) -> dict[str, Any]:
             # Both print whole URLs, and a look-up's URL at the engine holds the email.
             "urllib3": {"handlers": [], "level": "CRITICAL", "propagate": False},
             "requests": {"handlers": [], "level": "CRITICAL", "propagate": False},
+            # Tell of every task as it comes and goes; ours tell what they do.
+            **{name: {"level": "WARNING"} for name in TASK_LOGGERS},
             # Tells at every start that it can't draw bitmaps; ours are vectors.
             "pyBarcode": {"level": "WARNING"},
         },

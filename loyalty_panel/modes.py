@@ -113,3 +113,15 @@ def check_ca_file(name: str, path: str) -> str:
             f"{name} must name a file of certificates in PEM form that this process can read."
         ) from None
     return path
+
+
+def check_tasks_engine(name: str, *, sqlite: bool) -> str:
+    """One of the two that there are. Raises ImproperlyConfigured."""
+    if name not in {"django-tasks-db", "procrastinate"}:
+        raise ImproperlyConfigured("TASKS_ENGINE must be django-tasks-db or procrastinate.")
+    if sqlite and name == "procrastinate":
+        raise ImproperlyConfigured(
+            "TASKS_ENGINE=procrastinate needs PostgreSQL: name one in DATABASE_URL, or unset "
+            "TASKS_ENGINE."
+        )
+    return name

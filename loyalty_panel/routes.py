@@ -5,6 +5,10 @@ from django.conf import settings
 from connectors.limits import Limits
 from connectors.wire import tls_context
 from connectors.yotpo.client import Credentials, Yotpo
+from outbox.routes import Route
+
+DELIVERIES: dict[str, Route] = {}
+"""What each kind of delivery calls, and what follows from its end."""
 
 
 def make_engine() -> Yotpo:

@@ -14,6 +14,7 @@ from loyalty_panel.modes import (
     check_ca_file,
     check_fernet_key,
     check_secret,
+    check_tasks_engine,
     check_url,
     read_mode,
     throwaway_fernet_key,
@@ -109,6 +110,70 @@ LAST_KNOWN_SECONDS = None if LOYALTY_MODE is Mode.TEST else 5.0
 ENGINE_FACTORY = "loyalty_panel.routes.make_engine"
 
 
+# Database
+
+if PRODUCTION and not env.str("DATABASE_URL", default=""):
+    raise ImproperlyConfigured(
+        "DATABASE_URL is not set. Use sqlite:////absolute/path or postgres://user:password@host/name"
+    )
+DATABASES = {
+    "default": env.db(
+        "DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'var' / LOYALTY_MODE}.sqlite3"
+    )
+}
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    Path(DATABASES["default"]["NAME"]).parent.mkdir(parents=True, exist_ok=True)
+    DATABASES["default"]["OPTIONS"] = {
+        # A transaction that reads first and writes later fails under load; IMMEDIATE waits.
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        # FULL: a row that says "we are about to spend points" must survive a power cut.
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+    }
+    # Opening the file costs more than all that a look-up reads in it, so each thread keeps its own;
+    # not for ever, for a file that was put in its place would never be noticed.
+    DATABASES["default"]["CONN_MAX_AGE"] = 60
+    # A file, so that several connections see one database, as they do in production.
+    DATABASES["default"]["TEST"] = {"NAME": BASE_DIR / "var" / "test-suite.sqlite3"}
+else:
+    DATABASES["default"]["OPTIONS"] = {"pool": {"min_size": 1, "max_size": 20, "timeout": 10}}
+    # A pool that outlives a test keeps its database from being dropped.
+    if LOYALTY_MODE is Mode.TEST:
+        DATABASES["default"]["OPTIONS"] = {}
+
+
+# Background work
+
+SQLITE = DATABASES["default"]["ENGINE"].endswith("sqlite3")
+# Runs the wake-ups of deliveries and the periodic jobs; what is to be done, our own tables say.
+TASKS_ENGINE = check_tasks_engine(
+    env.str("TASKS_ENGINE", default="django-tasks-db" if SQLITE else "procrastinate"), sqlite=SQLITE
+)
+TASKS = {
+    "default": {
+        "BACKEND": "outbox.engines.procrastinate_backend.ProcrastinateBackend"
+        if TASKS_ENGINE == "procrastinate"
+        else "django_tasks_db.DatabaseBackend"
+    }
+}
+# The tables of both where both can be, so that an engine is changed by its variable alone. From
+# Django 6.0 on the Tasks API is part of it; until then a package lends it.
+TASKS_APPS = [
+    *(["django_tasks"] if django.VERSION < (6,) else []),
+    "django_tasks_db",
+    *([] if SQLITE else ["procrastinate.contrib.django"]),
+]
+PROCRASTINATE_IMPORT_PATHS = ["outbox.engines.procrastinate_backend"]
+# So many deliveries at once in one worker process.
+WORKER_THREADS = env.int("WORKER_THREADS", default=4)
+if WORKER_THREADS < 1:
+    raise ImproperlyConfigured("WORKER_THREADS must be 1 or more.")
+# Kind of delivery -> outbox.routes.Route.
+DELIVERY_ROUTES = "loyalty_panel.routes.DELIVERIES"
+# What is done again and again, and every how many seconds.
+PERIODIC_JOBS = {"loyalty_panel.jobs.settle": 1.0, "outbox.sweeper.sweep": 5.0}
+
+
 # Rooms
 
 # Partials of templates are part of Django from 6.0 on; until then a package lends them.
@@ -126,10 +191,12 @@ INSTALLED_APPS = [
     "csp",
     "django_htmx",
     *LENT_APPS,
+    *TASKS_APPS,
     "stores",
     "access",
     "members",
     "offers",
+    "outbox",
     "redemptions",
     "associates",
 ]
@@ -176,38 +243,6 @@ AUTH_PASSWORD_VALIDATORS = [
         "OPTIONS": {"min_length": 12},
     }
 ]
-
-
-# Database
-
-if PRODUCTION and not env.str("DATABASE_URL", default=""):
-    raise ImproperlyConfigured(
-        "DATABASE_URL is not set. Use sqlite:////absolute/path or postgres://user:password@host/name"
-    )
-DATABASES = {
-    "default": env.db(
-        "DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'var' / LOYALTY_MODE}.sqlite3"
-    )
-}
-if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
-    Path(DATABASES["default"]["NAME"]).parent.mkdir(parents=True, exist_ok=True)
-    DATABASES["default"]["OPTIONS"] = {
-        # A transaction that reads first and writes later fails under load; IMMEDIATE waits.
-        "transaction_mode": "IMMEDIATE",
-        "timeout": 20,
-        # FULL: a row that says "we are about to spend points" must survive a power cut.
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
-    }
-    # Opening the file costs more than all that a look-up reads in it, so each thread keeps its own;
-    # not for ever, for a file that was put in its place would never be noticed.
-    DATABASES["default"]["CONN_MAX_AGE"] = 60
-    # A file, so that several connections see one database, as they do in production.
-    DATABASES["default"]["TEST"] = {"NAME": BASE_DIR / "var" / "test-suite.sqlite3"}
-else:
-    DATABASES["default"]["OPTIONS"] = {"pool": {"min_size": 1, "max_size": 20, "timeout": 10}}
-    # A pool that outlives a test keeps its database from being dropped.
-    if LOYALTY_MODE is Mode.TEST:
-        DATABASES["default"]["OPTIONS"] = {}
 
 
 # Screens

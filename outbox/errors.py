@@ -1,0 +1,6 @@
+class PayloadDiffers(ValueError):
+    """Something else was promised under this kind and key already."""
+
+
+class NotWanted(Exception):
+    """Raised by a route's call, before anything was sent: nobody wants it told any more."""

@@ -1,0 +1,61 @@
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.db.models.functions import Now
+
+from connectors.limits import Limits
+from outbox import limits
+from outbox.ledger import enqueue
+from outbox.models import Attempt, Delivery
+from outbox.worker import deliver, draining
+from tests.outbox import other_side
+from tests.outbox.other_side import OtherSide, routes_to
+
+Promise = Callable[..., Delivery]
+Work = Callable[[Delivery], Delivery]
+
+
+@pytest.fixture
+def side(settings) -> Iterator[OtherSide]:
+    """Where all deliveries of a test go; its breaker and quota are new, and hold nothing up."""
+    settings.DELIVERY_ROUTES = "tests.outbox.other_side.DELIVERIES"
+    side = OtherSide()
+    other_side.DELIVERIES.update(routes_to(side))
+    limits._limits["shop"] = Limits(rate_per_second=100_000)
+    yield side
+    other_side.DELIVERIES.clear()
+    limits._limits.clear()
+    draining.clear()
+
+
+@pytest.fixture
+def promise(side: OtherSide) -> Promise:
+    """Promise something, in a transaction of its own."""
+    numbers = itertools.count(1)
+
+    def make(kind: str = "order", key: str = "", **facts: Any) -> Delivery:
+        facts = {"installation_id": "shop", "payload": {"total_cents": 500}, **facts}
+        with transaction.atomic():
+            return enqueue(kind=kind, key=key or f"{kind}-{next(numbers)}", **facts)
+
+    return make
+
+
+@pytest.fixture
+def work() -> Work:
+    """Do a delivery's next step now, as if its time had come."""
+
+    def step(delivery: Delivery) -> Delivery:
+        Delivery.objects.filter(pk=delivery.pk).update(due_at=Now())
+        deliver(delivery.pk)
+        delivery.refresh_from_db()
+        return delivery
+
+    return step
+
+
+def outcomes(delivery: Delivery) -> list[str]:
+    return list(Attempt.objects.filter(delivery=delivery).values_list("outcome", flat=True))
