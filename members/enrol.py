@@ -1,6 +1,7 @@
 """Enrolling: a new member is made once, and only where there is none yet."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 
 from django.db import transaction
 
@@ -15,6 +16,15 @@ MARKETING_WORDING = "till-2026-11"
 
 
 @dataclass(frozen=True, slots=True)
+class Given:
+    """What was agreed to or refused, and the version of the words that were shown for it."""
+
+    purpose: str
+    granted: bool
+    wording_version: str
+
+
+@dataclass(frozen=True, slots=True)
 class NewMember:
     """Checked details of someone who wants to join. `phone` is E.164."""
 
@@ -23,6 +33,11 @@ class NewMember:
     first_name: str | None
     last_name: str | None
     marketing_emails: bool
+
+    @property
+    def consents(self) -> tuple[Given, ...]:
+        """What the panel's form asks for."""
+        return (Given(Consent.Purpose.MARKETING_EMAIL, self.marketing_emails, MARKETING_WORDING),)
 
 
 def find_twin(engine: Yotpo, new: NewMember) -> tuple[FoundMember | None, bool]:
@@ -44,11 +59,17 @@ def find_twin(engine: Yotpo, new: NewMember) -> tuple[FoundMember | None, bool]:
 
 
 def enrol(
-    engine: Yotpo, new: NewMember, *, store: Store | None = None, associate: Associate | None = None
+    engine: Yotpo,
+    new: NewMember,
+    *,
+    store: Store | None = None,
+    associate: Associate | None = None,
+    consents: Sequence[Given] | None = None,
 ) -> Member:
     """Make the member at the engine and keep what they consented to.
 
-    The engine's call is an upsert by email, so repeating it makes no second member.
+    `consents` where they were asked for elsewhere than in the panel's form. The engine's call is an
+    upsert by email, so repeating it makes no second member.
     Raises Unavailable, Throttled, Misconfigured, Refused or ReplyLost; nothing is kept then.
     """
     engine.save_customer(
@@ -60,21 +81,23 @@ def enrol(
     )
     with transaction.atomic():
         member = Member.objects.seen(new.email)
-        record_consent(member, new, store, associate)
+        given = new.consents if consents is None else consents
+        record_consents(member, given, store, associate)
     return member
 
 
-def record_consent(
-    member: Member, new: NewMember, store: Store | None, associate: Associate | None
+def record_consents(
+    member: Member,
+    consents: Sequence[Given],
+    store: Store | None,
+    associate: Associate | None,
 ) -> None:
     """Once for an answer: an enrolment that is sent again adds nothing."""
-    last = member.consents.filter(purpose=Consent.Purpose.MARKETING_EMAIL).first()
-    if last and (last.granted, last.wording_version) == (new.marketing_emails, MARKETING_WORDING):
-        return
-    member.consents.create(
-        purpose=Consent.Purpose.MARKETING_EMAIL,
-        granted=new.marketing_emails,
-        wording_version=MARKETING_WORDING,
-        store=store,
-        associate=associate,
+    last: dict[str, Given] = {}
+    for kept in member.consents.order_by("given_at", "id"):
+        last[kept.purpose] = Given(kept.purpose, kept.granted, kept.wording_version)
+    Consent.objects.bulk_create(
+        Consent(member=member, store=store, associate=associate, **asdict(given))
+        for given in consents
+        if last.get(given.purpose) != given
     )
