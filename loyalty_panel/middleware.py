@@ -24,8 +24,8 @@ log = structlog.get_logger("loyalty_panel.request")
 # What a proxy may hand us as the request's id; anything else is replaced by our own.
 REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 QUIET = {"healthz", "readyz"}
-# What is asked of here carries a bearer. No cookie counts, and none is looked at.
-WITHOUT_COOKIES = ("/panel/",)
+# What is asked of here carries a bearer or a key. No cookie counts, and none is looked at.
+WITHOUT_COOKIES = ("/panel/", "/api/")
 
 
 class RequestLogMiddleware:

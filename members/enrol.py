@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+import structlog
 from django.db import transaction
 
-from connectors.errors import NotFound
+from connectors.errors import NotFound, OutsideError
 from connectors.yotpo.client import Yotpo
 from members.lookup import FoundMember, found
 from members.models import Consent, Member
 from stores.models import Associate, Store
+
+log = structlog.get_logger(__name__)
 
 # Change it whenever the words beside the box change: a consent is to words.
 MARKETING_WORDING = "till-2026-11"
@@ -22,6 +25,13 @@ class Given:
     purpose: str
     granted: bool
     wording_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Birthday:
+    day: int
+    month: int
+    year: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +75,7 @@ def enrol(
     store: Store | None = None,
     associate: Associate | None = None,
     consents: Sequence[Given] | None = None,
+    birthday: Birthday | None = None,
 ) -> Member:
     """Make the member at the engine and keep what they consented to.
 
@@ -83,7 +94,20 @@ def enrol(
         member = Member.objects.seen(new.email)
         given = new.consents if consents is None else consents
         record_consents(member, given, store, associate)
+    if birthday is not None:
+        save_birthday(engine, member, birthday)
     return member
+
+
+def save_birthday(engine: Yotpo, member: Member, birthday: Birthday) -> None:
+    """A birthday that the engine does not take stops nobody from joining.
+
+    It does not take that of somebody too new to be read.
+    """
+    try:
+        engine.save_birthday(email=member.email, **asdict(birthday))
+    except OutsideError as error:
+        log.warning("member.birthday_not_saved", member=str(member.id), error=str(error))
 
 
 def record_consents(
