@@ -107,6 +107,7 @@ class Installation(models.Model):
             models.UniqueConstraint(
                 fields=["order_prefix"],
                 name="an_order_prefix_belongs_to_one_installation",
+                violation_error_code="unique",  # told beside the field
                 violation_error_message="Another installation has this order prefix: their sales "
                 "would be one order at the engine. Choose another, such as the id and a hyphen.",
             ),
