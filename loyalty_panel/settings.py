@@ -7,7 +7,6 @@ import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from access.loopback import is_loopback
 from loyalty_panel.logs import logging_config
 from loyalty_panel.modes import (
     Mode,
@@ -19,6 +18,7 @@ from loyalty_panel.modes import (
     throwaway_fernet_key,
     throwaway_secret,
 )
+from stores.loopback import is_loopback
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
