@@ -1,19 +1,9 @@
 """Where a call comes from: the store, till and associate that its body names."""
 
-from dataclasses import dataclass
+from stores.models import Installation
+from stores.places import Disabled, Place, place_of
 
-from stores.models import Associate, Installation, Store, Till
-
-
-class Disabled(Exception):
-    """It was named, and a manager has disabled it. `str()` tells which."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    store: Store | None
-    till: Till | None
-    associate: Associate | None
+__all__ = ["Disabled", "Place", "read_place"]
 
 
 def read_place(
@@ -23,20 +13,5 @@ def read_place(
     till: str | None = None,
     associate: str | None = None,
 ) -> Place:
-    """Those named and not yet known are made. Raises Disabled."""
-    place = None
-    if store:
-        place = Store.objects.get_or_create(
-            installation=installation, code=store, defaults={"name": store}
-        )[0]
-    at = person = None
-    if till and place:
-        at = Till.objects.get_or_create(store=place, code=till, defaults={"name": till})[0]
-    if associate:
-        person = Associate.objects.get_or_create(
-            installation=installation, code=associate, defaults={"name": associate}
-        )[0]
-    for one in (place, at, person):
-        if one and not one.is_active:
-            raise Disabled(f"{one} is disabled.")
-    return Place(place, at, person)
+    """Those named and not yet known are made; each is a POS_ID already. Raises Disabled."""
+    return place_of(installation, store, till, associate)

@@ -120,12 +120,6 @@ class Redeem(Asked):
     till: PosId | None = None
     associate: PosId | None = None
 
-    @model_validator(mode="after")
-    def till_has_a_store(self) -> "Redeem":
-        if self.till and not self.store:
-            raise ValueError("A till is named with its store.")
-        return self
-
 
 class Redemptions(BaseModel):
     """Which of them, and from where on."""

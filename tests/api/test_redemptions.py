@@ -112,7 +112,6 @@ SHAPES = {
     "offer as a flag": ({"offer_id": True}, {"offer_id"}),
     "part of a point": ({"points": 1.5}, {"points"}),
     "no points": ({"points": 0}, {"points"}),
-    "a till without a store": ({"till": "1"}, {"body"}),
     "a bad ticket": ({"ticket": "a b"}, {"ticket"}),
     "a ticket with a line's end": ({"ticket": "a\n"}, {"ticket"}),
     "a long store": ({"store": "s" * 65}, {"store"}),
