@@ -23,6 +23,7 @@ from redemptions.errors import (
     CannotRedeem,
     CannotUndo,
     OpenCodeExists,
+    PriceChanged,
 )
 from redemptions.models import PendingRedemption
 
@@ -63,6 +64,7 @@ ANSWERS: tuple[tuple[type[Exception], int, str, str], ...] = (
     (AnotherUnderWay, 409, "", LOOK_UP),
     (ActKeyTaken, 409, "", LOOK_UP),
     (OpenCodeExists, 409, "", LOOK_UP),
+    (PriceChanged, 409, "", LOOK_UP),
     (PageTooOld, 409, "", LOOK_UP),
     (CannotUndo, 409, "", LOOK_UP),
     (CannotRedeem, 422, "", LOOK_UP),

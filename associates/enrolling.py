@@ -44,8 +44,10 @@ class Form:
 @screen
 @require_POST
 def form(request: PanelRequest) -> HttpResponse:
-    """An empty form, but for what was looked up."""
-    return render_form(request, Form(prefilled(request), {}))
+    """An empty form, but for what was looked up. It was asked for, so it takes the focus."""
+    values = prefilled(request)
+    first = next(name for name in Form.FIELDS if name not in values)
+    return render_form(request, Form(values, {}), first=first)
 
 
 def prefilled(request: PanelRequest) -> dict[str, str]:
@@ -65,11 +67,15 @@ def prefilled(request: PanelRequest) -> dict[str, str]:
 @screen
 @require_POST
 def check_field(request: PanelRequest) -> HttpResponse:
-    """One field as it was just left: what is wrong with it, or nothing."""
+    """One field as it was just left: what is wrong with it, or nothing.
+
+    Whose phone it is was said of the number before.
+    """
     name = request.POST.get("field", "")
     _, checked = read_form(request)
     error = checked.errors.get(name, "") if request.POST.get(name, "").strip() else ""
-    return render(request, "associates/enrol.html#error", {"error": error})
+    context = {"error": error, "of_phone": name == "phone"}
+    return render(request, "associates/enrol.html#error", context)
 
 
 @screen
@@ -82,8 +88,13 @@ def enrol(request: PanelRequest) -> HttpResponse:
     if twin is not None and same_email:
         found = look_up(request, Email(new.email))
         return show_member(request, found, notice="Already a member: nothing was changed.")
-    if twin is not None and request.POST.get("force") != "1":
-        likely = {"name": mask_name(twin.name), "email": mask_email(twin.email or "")}
+    # The yes is to one number: another one is asked about again.
+    if twin is not None and request.POST.get("shared") != new.phone:
+        likely = {
+            "name": mask_name(twin.name),
+            "email": mask_email(twin.email or ""),
+            "phone": new.phone,
+        }
         return render_form(request, checked, status=409, likely=likely)
     return send(request, new)
 
@@ -116,7 +127,7 @@ def wait(request: PanelRequest) -> HttpResponse:
         return render_wait(request, new, tries=tries, sure=sure, away=True)
     member = Member.objects.seen(new.email)
     record_consents(member, new.consents, request.till.store, request.associate)
-    return show_member(request, found, notice="Welcome! The new member is enrolled.")
+    return show_member(request, found, success="Welcome! The new member is enrolled.")
 
 
 def read_form(request: PanelRequest) -> tuple[NewMember | None, Form]:

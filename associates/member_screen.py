@@ -82,11 +82,19 @@ def compose(
     return MemberScreen(
         member=member,
         ready=[c for c in cards if not c.short_by],
-        nearly=[c for c in cards if c.short_by][:NEARLY],
+        nearly=nearest(cards),
         offers_failed=failed,
         pending=OPEN_FOR.ask(member.id) if member.id else [],
         found_by_phone=by_phone,
     )
+
+
+def nearest(cards: list[OfferCard]) -> list[OfferCard]:
+    """What is worth saving for. An offer of any number of points has no price, and one point is
+    soon had: it is named only where there is nothing else."""
+    missing = [c for c in cards if c.short_by]
+    priced = [c for c in missing if c.offer.kind is not Kind.VARIABLE]
+    return (priced or missing)[:NEARLY]
 
 
 def card(member: FoundMember, offer: Offer) -> OfferCard:
@@ -104,10 +112,19 @@ def worth(offer: Offer, available: int) -> str:
 
 
 def show_member(
-    request: PanelRequest, found: MemberScreen, *, notice: str = "", in_place: bool = False
+    request: PanelRequest,
+    found: MemberScreen,
+    *,
+    notice: str = "",
+    success: str = "",
+    in_place: bool = False,
 ) -> HttpResponse:
     """The member's part of the page or, `in_place`, each piece of it put where it stands."""
-    context = {**words_of(found), "notice": notice, "oob": IN_PLACE if in_place else ""}
+    context = words_of(found) | {
+        "first": notice or success,
+        "kind": "notice" if notice else "success",
+        "oob": IN_PLACE if in_place else "",
+    }
     return render(request, "associates/member.html", context)
 
 

@@ -151,7 +151,7 @@ MIDDLEWARE = [
     "django.middleware.gzip.GZipMiddleware",
     "loyalty_panel.middleware.ContentSecurityPolicy",
     "loyalty_panel.middleware.ManagerSession",
-    "django.middleware.common.CommonMiddleware",
+    "loyalty_panel.middleware.NamedHosts",
     # A stale bearer must get 401, so that the panel renews it.
     "access.middleware.BearerMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

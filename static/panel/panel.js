@@ -108,7 +108,8 @@
     event.detail.headers.Authorization = `Bearer ${bearer.token}`;
   });
 
-  const isPoll = (config) => config.triggeringEvent == null || config.triggeringEvent.type === "load";
+  // A poll, or a field's check.
+  const isUnasked = ({ triggeringEvent }) => !/click|submit/.test(triggeringEvent?.type);
 
   // While one waits
 
@@ -141,8 +142,7 @@
 
   on("htmx:beforeRequest", (event) => {
     const { elt, requestConfig, target } = event.detail;
-    // A field that is checked says nothing of what was pressed after it.
-    if (isPoll(requestConfig) || elt.matches("input")) return;
+    if (isUnasked(requestConfig)) return;
     alertRegion.replaceChildren();
     takeBack(elt.closest("dialog"));
     query.removeAttribute("aria-invalid");
@@ -216,7 +216,7 @@
     if (requestConfig.elt.isConnected) return false;
     const shown = target === dialogs ? byId("member") : target.firstElementChild;
     const about = shown?.dataset.about;
-    return isPoll(requestConfig) || !about || !requestConfig.path.includes(about);
+    return isUnasked(requestConfig) || !about || !requestConfig.path.includes(about);
   }
 
   on("htmx:beforeSwap", (event) => {
@@ -267,9 +267,10 @@
     if (!target) return;
     if (target === alertRegion) readyTheWayOut();
     else if (requestConfig.elt.getAttribute("hx-swap") !== "none") speak(target);
-    if (target.id === "coupon-slot" && byId("member") && !isPoll(requestConfig)) showTogether();
+    if (target.id === "coupon-slot" && byId("member") && !isUnasked(requestConfig)) showTogether();
     // What was asked for in the dialog is what comes next, not the button that opened it.
     if (requestConfig.elt.closest("dialog") && document.activeElement === opener) target.firstElementChild?.focus({ preventScroll: true });
+    target.querySelector("[data-first]")?.focus();
     keepFocus();
   });
 
@@ -299,18 +300,17 @@
     return form.format(cents / 10 ** Math.min(form.resolvedOptions().maximumFractionDigits, 2));
   };
 
-  on("input", (event) => {
-    const field = event.target;
-    if (field === query) query.removeAttribute("aria-invalid");
-    if (!(field instanceof HTMLInputElement) || !field.dataset.rate) return;
+  on("input", ({ target: field }) => {
+    field.removeAttribute("aria-invalid");
+    if (!field.dataset.rate) return;
     // As the server reads it: a comma counts only between groups of three digits.
     const typed = field.value.replace(/\s/g, "");
     const points = /^(\d+|\d{1,3}(,\d{3})+)$/.test(typed) ? Number(typed.replaceAll(",", "")) : NaN;
     const most = Number(field.dataset.most);
-    const words = byId(field.dataset.worth);
-    if (!typed) words.textContent = "";
-    else if (!(points >= 1 && points <= most)) words.textContent = `Type a whole number from 1 to ${most.toLocaleString()}.`;
-    else words.textContent = `Worth ${money(Math.floor(points * Number(field.dataset.rate) + 1e-9), field.dataset.currency)}`;
+    const worth = points >= 1 && points <= most
+      ? `Worth ${money(Math.floor(points * field.dataset.rate + 1e-9), field.dataset.currency)}`
+      : `Type a whole number from 1 to ${most.toLocaleString()}.`;
+    byId(field.dataset.worth).textContent = typed && worth;
   });
 
   // A payment card's number was typed: it must not stay in sight either.

@@ -88,7 +88,9 @@ def test_every_state_but_a_refusal_has_words() -> None:
 @pytest.mark.parametrize("state", TOLD)
 def test_each_state_is_told(panel: Panel, mara: Member, state: State) -> None:
     panel.redeem(panel.act(mara, FIVE_OFF))
-    PendingRedemption.objects.update(state=state, first_reversal_attempt_at=timezone.now())
+    PendingRedemption.objects.update(
+        state=state, sold_at=timezone.now(), first_reversal_attempt_at=timezone.now()
+    )
     redemption = PendingRedemption.objects.get()
     answer = panel.get(f"redemptions/{redemption.id}", {"member": str(mara.id)})
     assert answer.status_code == 200

@@ -72,6 +72,7 @@ def rows(client: Client, till: Till, ana: Associate) -> Rows:
         points=500,
         currency="USD",
         state=State.ISSUED,
+        lease_until=timezone.now(),
         code="LP-1234",
     )
     known = LastKnown.objects.create(member=member, figures=FIGURES, as_of=timezone.now())
@@ -391,6 +392,13 @@ def test_staff_without_permissions_see_nothing(model: type[Row], db: None) -> No
     client = Client()
     client.force_login(User.objects.create(username="clerk", is_staff=True))
     assert client.get(address(model, "changelist")).status_code == 403
+
+
+def test_redemptions_are_called_so(client: Client, rows: Rows) -> None:
+    for page in ("/admin/", address(PendingRedemption, "changelist")):
+        text = client.get(page).content.decode()
+        assert ">Redemptions</a>" in text
+        assert "ending redemption" not in text
 
 
 def test_the_index_lists_every_model(client: Client) -> None:
