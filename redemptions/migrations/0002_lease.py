@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("members", "0001_initial"),
         ("redemptions", "0001_initial"),
-        ("stores", "0002_lease"),
+        ("stores", "0001_initial"),
     ]
 
     operations = [
