@@ -13,7 +13,7 @@ from associates.member_screen import look_up, show_member
 from associates.tokens import read_new_member, sign_new_member
 from connectors.errors import NotFound, ReplyLost, Throttled, Unavailable
 from members.engine import engine
-from members.enrol import NewMember, find_twin, record_consent
+from members.enrol import NewMember, find_twin, record_consents
 from members.enrol import enrol as enrol_at_engine
 from members.identity import (
     CardNumber,
@@ -22,16 +22,11 @@ from members.identity import (
     read_email,
     read_identity,
     read_phone,
-    refuse_card,
 )
 from members.masking import mask_email, mask_name
 from members.models import Member
+from members.names import read_name
 
-LONGEST_NAME = 100
-# They show nothing, and Persian names and emoji are written with them.
-JOINERS = "\u200c\u200d"
-# What Django puts for bytes that are no text.
-NO_TEXT = "\ufffd"
 # The screen asks every second; after that many times it says that this takes longer than usual.
 PATIENCE = 20
 
@@ -131,7 +126,7 @@ def wait(request: PanelRequest) -> HttpResponse:
     except (Unavailable, Throttled):
         return render_wait(request, new, tries=tries, sure=sure, away=True)
     member = Member.objects.seen(new.email)
-    record_consent(member, new, request.till.store, request.associate)
+    record_consents(member, new.consents, request.till.store, request.associate)
     return show_member(request, found, success="Welcome! The new member is enrolled.")
 
 
@@ -160,21 +155,6 @@ def take(checked: Form, name: str, read: Any) -> str | None:
             checked.values[name] = ""
         return None
     return value
-
-
-def read_name(text: str) -> str:
-    """Any script and any sign but control characters: names are what people say they are."""
-    name = " ".join(text.split())
-    if len(name) > LONGEST_NAME:
-        raise Unreadable(f"A name has at most {LONGEST_NAME} characters here.")
-    refuse_card(name)
-    if not all(map(can_be_shown, name)):
-        raise Unreadable("That name has characters that can't be shown.")
-    return name
-
-
-def can_be_shown(character: str) -> bool:
-    return (character.isprintable() and character != NO_TEXT) or character in JOINERS
 
 
 def count(text: str) -> int:

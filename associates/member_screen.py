@@ -15,13 +15,12 @@ from django.utils.safestring import SafeString
 from access.middleware import PanelRequest
 from associates.templatetags.panel import points, thousands
 from associates.tokens import Shown, sign_shown
-from connectors.errors import OutsideError
-from members.engine import beside, engine
+from members.engine import engine
 from members.identity import Email, Identity, Phone
-from members.last_known import find_or_recall
-from members.lookup import FoundMember, TierView, identifier
+from members.lookup import FoundMember, TierView
 from members.models import Member
-from offers.catalogue import Kind, Offer, catalogue, rank
+from offers import reach
+from offers.catalogue import Kind, Offer, rank
 from offers.money import show_money
 from redemptions.models import OPEN_FOR, PendingRedemption
 from redemptions.states import UNDER_WAY
@@ -63,14 +62,13 @@ def look_up(request: PanelRequest, identity: Identity) -> MemberScreen:
     Raises the connector's errors where the customer can't be read; offers that can't be read
     leave the rest of the screen as it is.
     """
-    client = engine()
-    reading = beside(lambda: catalogue.read(client, request.installation, identifier(identity)))
-    member = find_or_recall(client, identity)
-    try:
-        offers, failed = reading.result(), False
-    except OutsideError:
-        offers, failed = [], True
-    return compose(member, offers, failed=failed, by_phone=isinstance(identity, Phone))
+    found = reach.look_up(engine(), request.installation, identity)
+    return compose(
+        found.member,
+        found.offers,
+        failed=found.failure is not None,
+        by_phone=isinstance(identity, Phone),
+    )
 
 
 def refresh(request: PanelRequest, member: Member) -> MemberScreen:
@@ -100,10 +98,8 @@ def nearest(cards: list[OfferCard]) -> list[OfferCard]:
 
 
 def card(member: FoundMember, offer: Offer) -> OfferCard:
-    available = member.points_available
-    # A debt is filled up before anything can be had.
-    missing = offer.short_by(available + min(member.points_balance, 0))
-    return OfferCard(offer, missing, worth(offer, available))
+    missing = reach.missing_points(member, offer)
+    return OfferCard(offer, missing, worth(offer, member.points_available))
 
 
 def worth(offer: Offer, available: int) -> str:

@@ -27,8 +27,8 @@ log = structlog.get_logger("loyalty_panel.request")
 REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 QUIET = {"healthz", "readyz"}
 PROBES = {f"/{route}" for route in QUIET}
-# What is asked of here carries a bearer. No cookie counts, and none is looked at.
-WITHOUT_COOKIES = ("/panel/",)
+# What is asked of here carries a bearer or a key. No cookie counts, and none is looked at.
+WITHOUT_COOKIES = ("/panel/", "/api/")
 
 
 class RequestLogMiddleware:

@@ -7,7 +7,6 @@ import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from access.loopback import is_loopback
 from loyalty_panel.logs import logging_config
 from loyalty_panel.modes import (
     Mode,
@@ -20,6 +19,7 @@ from loyalty_panel.modes import (
     throwaway_fernet_key,
     throwaway_secret,
 )
+from stores.loopback import is_loopback
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -106,6 +106,12 @@ if WEB_THREADS < 1:
     raise ImproperlyConfigured("WEB_THREADS must be 1 or more: gunicorn's --threads.")
 # Last known figures of members are written in batches, at most this often; the tests write them.
 LAST_KNOWN_SECONDS = None if LOYALTY_MODE is Mode.TEST else 5.0
+# What one API key may ask: so many a second, and so many at once after a pause. Each web process
+# counts for itself.
+API_RATE_PER_SECOND = env.float("API_RATE_PER_SECOND", default=100.0)
+API_BURST = env.int("API_BURST", default=1000)
+if API_RATE_PER_SECOND <= 0 or API_BURST < 1:
+    raise ImproperlyConfigured("API_RATE_PER_SECOND must be above 0, and API_BURST 1 or more.")
 # Built once per process by the rooms that call the engine.
 ENGINE_FACTORY = "loyalty_panel.routes.make_engine"
 
@@ -199,6 +205,9 @@ INSTALLED_APPS = [
     "outbox",
     "redemptions",
     "associates",
+    "api",
+    # Without it the API's docs page would load its scripts from a stranger's server.
+    "ninja",
 ]
 MIDDLEWARE = [
     "loyalty_panel.middleware.RequestLogMiddleware",

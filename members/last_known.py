@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 
 from connectors.errors import Unavailable
 from connectors.yotpo.client import Yotpo
-from members.encryption import blind_index
+from database.encryption import blind_index
 from members.identity import Email, Identity, email_identity
 from members.lookup import FoundMember, find_member
 from members.models import LastKnown, Member

@@ -39,7 +39,7 @@ from redemptions.life import WITHDRAWN
 from redemptions.models import PendingRedemption
 from redemptions.reversal import give_back
 from redemptions.states import UNDER_WAY, Reason, State
-from stores.models import Associate, Installation, Till
+from stores.models import Associate, Installation, Store, Till
 
 log = structlog.get_logger(__name__)
 
@@ -68,6 +68,8 @@ class Act:
     till: Till | None = None
     associate: Associate | None = None
     ticket: str = ""
+    store: Store | None = None
+    """Where the till is not told."""
 
     def earlier(self) -> PendingRedemption | None:
         return PendingRedemption.objects.of_act(self.installation, self.key)
@@ -115,7 +117,7 @@ def redeem(
 def new_redemption(act: Act, member: Member, offer: Offer, cost: int) -> PendingRedemption:
     return PendingRedemption(
         installation=act.installation,
-        store=act.till.store if act.till else None,
+        store=act.till.store if act.till else act.store,
         till=act.till,
         associate=act.associate,
         member=member,

@@ -11,8 +11,8 @@ class InstallationAdmin(admin.ModelAdmin):
     readonly_fields = ("created_at",)
 
     def get_readonly_fields(self, request, obj=None):
-        # The id stands in the address that the POS was given.
-        return (*self.readonly_fields, "id") if obj else self.readonly_fields
+        # The id stands in the address that the POS was given, the prefix in orders that were sent.
+        return (*self.readonly_fields, "id", "order_prefix") if obj else self.readonly_fields
 
 
 @admin.register(Store)

@@ -197,6 +197,14 @@ class Yotpo:
         )
         self._post("/customers", body).acknowledge()
 
+    def save_birthday(self, *, email: str, day: int, month: int, year: int | None = None) -> None:
+        """https://loyaltyapi.yotpo.com/reference/set-customer-birthday
+
+        Raises NotFound for a customer who is too new to be read.
+        """
+        body = present(customer_email=email, day=day, month=month, year=year)
+        self._post("/customer_birthdays", body).acknowledge()
+
     def campaigns(
         self, *, email: str | None = None, customer_id: str | None = None
     ) -> list[Campaign]:

@@ -180,8 +180,6 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "verbose_name": "redemption",
-                "verbose_name_plural": "redemptions",
                 "ordering": ["-requested_at"],
                 "indexes": [
                     models.Index(fields=["state", "next_check_at"], name="redemptions_to_see_to"),

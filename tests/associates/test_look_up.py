@@ -9,9 +9,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from associates import member_screen
 from members import last_known
 from members.models import LastKnown, Member
+from offers import reach
 from offers.catalogue import catalogue
 from redemptions.models import PendingRedemption
 from sandbox.control import Sandbox
@@ -177,7 +177,7 @@ def test_both_questions_are_asked_side_by_side(
         return reading
 
     monkeypatch.setattr(catalogue, "read", meet(catalogue.read))
-    monkeypatch.setattr(member_screen, "find_or_recall", meet(member_screen.find_or_recall))
+    monkeypatch.setattr(reach, "find_or_recall", meet(reach.find_or_recall))
     assert "$5 off" in buttons(panel.look_up("mara@example.com"))
 
 

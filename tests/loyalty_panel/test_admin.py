@@ -13,8 +13,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from access.models import Bearer
-from members import encryption
+from access.models import ApiKey, Bearer, LaunchSecret, WebhookSecret
+from database import encryption
 from members.models import Consent, LastKnown, Member
 from outbox.models import Attempt, Delivery, PeriodicJob
 from redemptions.models import PendingRedemption
@@ -33,6 +33,8 @@ REGISTERED = sorted(admin.site._registry, key=lambda model: model.__name__)
 every_model = pytest.mark.parametrize("model", REGISTERED, ids=lambda model: model.__name__)
 # Written by the app alone: whoever opens the admin can only look.
 LEDGERS = [PendingRedemption, Consent, LastKnown, Member, Delivery, Attempt, PeriodicJob]
+# Issued and revoked, and never changed.
+ISSUED = [ApiKey, WebhookSecret, LaunchSecret]
 every_ledger = pytest.mark.parametrize("model", LEDGERS, ids=lambda model: model.__name__)
 
 
@@ -49,6 +51,8 @@ def rows(client: Client, till: Till, ana: Associate) -> Rows:
     """One row of every model."""
     member = Member.objects.seen(EMAIL)
     Bearer.issue(till, ana)
+    for kind in ISSUED:
+        kind.issue(ana.installation, "Back office")
     consent = Consent.objects.create(
         member=member,
         purpose=Consent.Purpose.MARKETING_EMAIL,
@@ -78,6 +82,7 @@ def rows(client: Client, till: Till, ana: Associate) -> Rows:
     made = [member, known, consent, redemption, Bearer.objects.get(), User.objects.get()]
     made += [delivery, Attempt.objects.create(delivery=delivery, number=1)]
     made += [PeriodicJob.objects.create(name="settle")]
+    made += [kind.objects.get() for kind in ISSUED]
     made += [ana.installation, till.store, till, ana, Group.objects.create(name="Managers")]
     return {type(row): row for row in made}
 
@@ -137,7 +142,7 @@ def test_it_can_be_searched_for_anything(client: Client, rows: Rows, model: type
     assert answers == dict.fromkeys(TERMS, 200)
 
 
-@pytest.mark.parametrize("model", [*LEDGERS, Bearer, Installation, Store, Till, Associate])
+@pytest.mark.parametrize("model", [*LEDGERS, *ISSUED, Bearer, Installation, Store, Till, Associate])
 def test_every_model_of_ours_has_a_search(model: type[Row]) -> None:
     assert admin.site.get_model_admin(model).search_fields
 
@@ -149,6 +154,9 @@ FINDS: dict[type[Row], Callable[[Row], str]] = {
     LastKnown: lambda row: str(row.member_id),
     Consent: lambda row: str(row.member_id),
     Bearer: lambda row: row.associate.name,
+    ApiKey: lambda row: row.prefix,
+    WebhookSecret: lambda row: row.prefix,
+    LaunchSecret: lambda row: row.kid,
     Installation: lambda row: row.id,
     Store: lambda row: row.code,
     Till: lambda row: row.store.name,
