@@ -153,3 +153,19 @@ REDEMPTIONS = call(
     {200: (schemas.Page, {"items": [A_REDEMPTION], "next_cursor": None})},
     "invalid-fields",
 )
+HOLD = call(
+    "Keep a code while it is paid",
+    {200: (schemas.Redemption, A_REDEMPTION)},
+    f"redemption-not-found no-longer-counts {SENDING}",
+    {"ticket": "T-1001"},
+)
+REVERSE = call(
+    "Give the points back",
+    {
+        200: (schemas.Redemption, ENDED),
+        202: (schemas.Redemption, ENDED | {"state": "reversing"}),
+    },
+    "redemption-not-found already-used not-withdrawn nothing-to-reverse disputed place-disabled "
+    f"{SENDING}",
+    {"withdrawn": True, "reason": "The customer changed their mind", "associate": "ana"},
+)

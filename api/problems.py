@@ -29,6 +29,7 @@ from redemptions.errors import (
     AnotherUnderWay,
     CannotRedeem,
     MemberCannotRedeem,
+    NoLongerCounts,
     NoSuchOffer,
     WrongPoints,
 )
@@ -129,6 +130,7 @@ TABLE: tuple[tuple[type[Exception], str, str], ...] = (
     (WrongPoints, "wrong-points", ""),
     (MemberCannotRedeem, "member-cannot-redeem", ""),
     (CannotRedeem, "member-cannot-redeem", ""),
+    (NoLongerCounts, "no-longer-counts", ""),
     (CardNumber, "card-number", ""),
     (Unreadable, "invalid-fields", ""),
     (Disabled, "place-disabled", ""),

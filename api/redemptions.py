@@ -14,14 +14,14 @@ from api.idempotency import Answer, once, required_key
 from api.members import identity_of
 from api.places import read_place
 from api.problems import Problem
-from api.telling import tell_redemption
+from api.telling import tell_redemption, with_clock
 from members.engine import engine
 from members.identity import Email
 from members.lookup import find_member
 from members.models import Member
-from redemptions import actions
+from redemptions import actions, life
 from redemptions.actions import NO_POINTS_FOR, Act
-from redemptions.errors import MemberCannotRedeem
+from redemptions.errors import CannotUndo, MemberCannotRedeem, NotWithdrawn
 from redemptions.models import PendingRedemption
 from redemptions.settling import see_to
 from redemptions.states import UNDER_WAY, Reason, State
@@ -45,6 +45,15 @@ REFUSALS: dict[str, tuple[str, str]] = {
         "been mended, send it with a new Idempotency-Key.",
     ),
     Reason.ENGINE_SAID_NO: ("engine-said-no", "The loyalty engine said no. No points were taken."),
+}
+
+NO_TICKET = schemas.Hold()
+# Points that can't be given back -> kind of problem.
+NOT_REVERSED = {
+    State.USED: "already-used",
+    State.REFUSED: "nothing-to-reverse",
+    State.NOT_MADE: "nothing-to-reverse",
+    State.DISPUTED: "disputed",
 }
 
 
@@ -123,16 +132,63 @@ def read_redemption(request: ApiRequest, redemption_id: UUID) -> Answer:
 
 def find(request: ApiRequest, redemption_id: UUID) -> PendingRedemption:
     """One of this installation's. Raises PendingRedemption.DoesNotExist."""
-    return PendingRedemption.objects.select_related("member").get(
-        installation=request.auth.installation, id=redemption_id
-    )
+    rows = PendingRedemption.objects.select_related("member", "installation")
+    return rows.get(installation=request.auth.installation, id=redemption_id)
+
+
+def held_before(request: ApiRequest, made: str, redemption_id: UUID, body: schemas.Hold) -> Answer:
+    redemption = find(request, redemption_id)
+    if redemption.state != State.ISSUED:
+        raise Problem("no-longer-counts", "It counted when this was asked first, and does no more.")
+    return Answer(200, tell_redemption(redemption), made)
+
+
+@router.post("/{uuid:redemption_id}/hold", **examples.HOLD)
+@once(again=held_before)
+def hold(request: ApiRequest, redemption_id: UUID, body: schemas.Hold = NO_TICKET) -> Answer:
+    """Payment starts: does the code count? Its lease stands still for half an hour at most."""
+    redemption = find(request, redemption_id)
+    life.hold(redemption, body.ticket or "")
+    return Answer(200, tell_redemption(redemption), str(redemption.id))
+
+
+def reversed_before(
+    request: ApiRequest, made: str, redemption_id: UUID, body: schemas.Reverse
+) -> Answer:
+    return answer_reversal(find(request, redemption_id))
+
+
+@router.post("/{uuid:redemption_id}/reverse", **examples.REVERSE)
+@once(again=reversed_before)
+def reverse(request: ApiRequest, redemption_id: UUID, body: schemas.Reverse) -> Answer:
+    """Give the points back. 202: promised and under way; read the redemption again."""
+    redemption = find(request, redemption_id)
+    read_place(request.auth.installation, associate=body.associate)
+    try:
+        actions.undo(engine=engine(), redemption=redemption, withdrawn=body.withdrawn)
+    except NotWithdrawn:
+        raise Problem(
+            "not-withdrawn",
+            "The code is still on a sale. Take it off there, then send withdrawn: true.",
+        ) from None
+    except CannotUndo as error:
+        raise Problem(NOT_REVERSED[State(redemption.state)], str(error)) from None
+    return answer_reversal(redemption)
+
+
+def answer_reversal(redemption: PendingRedemption) -> Answer:
+    state = State(redemption.state)
+    if state in NOT_REVERSED:
+        raise Problem(NOT_REVERSED[state], "It ended otherwise: read the redemption.")
+    status = 202 if state in {*UNDER_WAY, State.REVERSING} else 200
+    return Answer(status, tell_redemption(redemption), str(redemption.id))
 
 
 @router.get("", **examples.REDEMPTIONS)
 def list_redemptions(request: ApiRequest, asked: Query[schemas.Redemptions]) -> Answer:
     """This installation's redemptions, the newest first."""
     refuse_unknown(request, schemas.Redemptions)
-    rows = PendingRedemption.objects.filter(installation=request.auth.installation)
+    rows = with_clock(PendingRedemption.objects.filter(installation=request.auth.installation))
     if asked.ticket:
         rows = rows.filter(ticket=asked.ticket)
     if asked.state:

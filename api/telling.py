@@ -1,7 +1,9 @@
 """Our objects as the API tells them."""
 
+from datetime import datetime
 from uuid import UUID
 
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from api import schemas
@@ -10,7 +12,8 @@ from members.lookup import FoundMember
 from members.models import Member
 from offers.catalogue import Offer
 from offers.reach import missing_points
-from redemptions.models import PendingRedemption
+from redemptions.life import seconds_left
+from redemptions.models import PendingRedemption, PendingRedemptionQuerySet
 from redemptions.states import OPEN, UNDER_WAY, State
 
 
@@ -54,7 +57,12 @@ def tell_redeemable(found: FoundMember, pending: list[PendingRedemption]) -> sch
 def open_redemptions(member_id: UUID) -> list[PendingRedemption]:
     """Codes not used yet, and acts not ended yet, the newest first."""
     rows = PendingRedemption.objects.filter(member_id=member_id, state__in=[*UNDER_WAY, *OPEN])
-    return list(rows.order_by("-requested_at"))
+    return list(with_clock(rows).order_by("-requested_at"))
+
+
+def with_clock(rows: PendingRedemptionQuerySet) -> PendingRedemptionQuerySet:
+    """Read with the database's time, by which leases run: one read, however many rows."""
+    return rows.annotate(read_at=Now())
 
 
 def tell_new_member(member: Member, new: NewMember) -> schemas.Member:
@@ -93,6 +101,8 @@ def tell_offer(member: FoundMember, offer: Offer) -> schemas.Offer:
 
 
 def tell_redemption(redemption: PendingRedemption) -> schemas.Redemption:
+    has_lease = redemption.state == State.ISSUED
+    read_at: datetime | None = getattr(redemption, "read_at", None)
     return schemas.Redemption(
         id=redemption.id,
         state=State(redemption.state),
@@ -103,7 +113,7 @@ def tell_redemption(redemption: PendingRedemption) -> schemas.Redemption:
         value_cents=redemption.value_cents,
         currency=redemption.currency,
         code=redemption.code or None,
-        lease_expires_at=None,
-        lease_seconds_left=None,
+        lease_expires_at=redemption.lease_until if has_lease else None,
+        lease_seconds_left=seconds_left(redemption, read_at),
         created_at=redemption.requested_at,
     )

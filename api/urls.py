@@ -63,12 +63,12 @@ def answered(pattern: URLPattern) -> URLPattern:
     return URLPattern(pattern.pattern, view, pattern.default_args, pattern.name)
 
 
-calls, app_name, namespace = api.urls
+calls, ninja_name, namespace = api.urls
 urlpatterns = [
     path(
         "",
         include(
-            ([answered(call) for call in calls if isinstance(call, URLPattern)], app_name),
+            ([answered(call) for call in calls if isinstance(call, URLPattern)], ninja_name),
             namespace=namespace,
         ),
     ),

@@ -164,14 +164,15 @@ def lease_of(installation: Installation) -> timedelta:
     return timedelta(minutes=installation.lease_minutes)
 
 
-def seconds_left(redemption: PendingRedemption) -> int | None:
+def seconds_left(redemption: PendingRedemption, now: datetime | None = None) -> int | None:
     """Whole seconds of the lease, by the database's clock; None where there is none.
 
-    A frozen one's stand still.
+    A frozen one's stand still. `now` where that clock was read with the row: it is asked once more
+    otherwise.
     """
     if redemption.state != State.ISSUED or redemption.lease_until is None:
         return None
-    now = redemption.database_time()
+    now = now or redemption.database_time()
     since = max(now, redemption.frozen_until or now)
     return max(int((redemption.lease_until - since).total_seconds()), 0)
 

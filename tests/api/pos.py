@@ -30,7 +30,7 @@ class Pos:
         return self.client.get(f"/api/v1/{path}", query, headers=self.headers())
 
     def post(self, path: str, body: Any = None, *, key: str | None = None) -> HttpResponse:
-        return self.send(path, json.dumps({} if body is None else body).encode(), key=key)
+        return self.send(path, b"" if body is None else json.dumps(body).encode(), key=key)
 
     def send(self, path: str, body: bytes, *, key: str | None = None) -> HttpResponse:
         return self.client.post(

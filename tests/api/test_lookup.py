@@ -1,5 +1,7 @@
 """POST /members/lookup"""
 
+from collections.abc import Callable
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -7,9 +9,10 @@ from django.test.utils import CaptureQueriesContext
 from members import last_known
 from members.models import Member
 from redemptions.models import PendingRedemption
+from redemptions.states import State
 from sandbox.control import Sandbox
 from stores.models import Installation
-from tests.api.pos import FIVE_OFF, Pos, fields, kind
+from tests.api.pos import Pos, fields, kind
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
 
@@ -128,22 +131,12 @@ def test_engine_busy(pos: Pos, sandbox: Sandbox) -> None:
     assert int(answer["Retry-After"]) >= 1
 
 
-def test_a_look_up_takes_three_reads_and_writes_nothing(pos: Pos) -> None:
+def test_a_look_up_takes_three_reads_and_writes_nothing(
+    pos: Pos, row: Callable[..., PendingRedemption]
+) -> None:
     """The key, the member's id, what is open; however much that is."""
-    for number in range(3):
-        row = PendingRedemption(
-            installation=pos.installation,
-            member=Member.objects.seen("mara@example.com"),
-            act_key=str(number),
-            offer_id=FIVE_OFF,
-            offer_name="$5 off",
-            offer_kind="fixed",
-            points=500,
-            currency="USD",
-            state="issued",
-            code=f"LP-{number}",
-        )
-        row.save(force_insert=True)
+    for _ in range(3):
+        row(State.ISSUED)
     pos.post("members/lookup", {"email": "mara@example.com"})
     with CaptureQueriesContext(
         connection,
