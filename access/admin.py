@@ -1,15 +1,18 @@
 from django.contrib import admin, messages
+from django.db import transaction
+from django.db.models.functions import Now
 from django.http import HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils import timezone
 
 from access.keys import ApiKey, LaunchSecret, TwoAreLive, WebhookSecret
 from access.models import Bearer
+from audit.audited import Audited
+from audit.record import Where
 
 
 @admin.register(Bearer)
-class BearerAdmin(admin.ModelAdmin):
+class BearerAdmin(Audited, admin.ModelAdmin):
     """For looking, and for throwing somebody out."""
 
     list_display = ("associate", "till", "installation", "created_at", "expires_at", "revoked_at")
@@ -25,17 +28,24 @@ class BearerAdmin(admin.ModelAdmin):
     def has_delete_permission(self, request, obj=None):
         return False
 
+    def where(self, obj):
+        return Where.at(till=obj.till)
+
     @admin.action(description="Revoke: the panel must be launched again")
+    @transaction.atomic
     def revoke(self, request, queryset):
-        count = queryset.filter(revoked_at=None).update(revoked_at=timezone.now())
-        self.message_user(request, f"{count} revoked.")
+        revoked = list(queryset.select_for_update(of=("self",)).filter(revoked_at=None))
+        for bearer in revoked:
+            self.record(request, "revoked", bearer, before={"associate": str(bearer.associate)})
+        queryset.filter(revoked_at=None).update(revoked_at=Now())
+        self.message_user(request, f"{len(revoked)} revoked.")
 
 
 COLUMNS = ("label", "installation", "created_at", "revoked_at")
 SEARCHED = ("label", "installation__id", "installation__name")
 
 
-class IssuedAdmin(admin.ModelAdmin):
+class IssuedAdmin(Audited, admin.ModelAdmin):
     """Issue and revoke, and nothing else. What was issued is told in the answer, once."""
 
     list_filter = ("installation", "revoked_at")
@@ -62,8 +72,12 @@ class IssuedAdmin(admin.ModelAdmin):
             self.message_user(request, str(error), messages.ERROR)
             return HttpResponseRedirect(self.list_address())
 
+    def where(self, obj):
+        return Where.at(installation=obj.installation)
+
     def save_model(self, request, obj, form, change):
         obj.told_once = obj.start()
+        self.record(request, "issued", obj, after={"shown": obj.shown, "label": obj.label})
 
     def response_add(self, request, obj, post_url_continue=None):
         # In the answer alone: a message or a redirect would keep the secret in a cookie or session.
@@ -80,9 +94,12 @@ class IssuedAdmin(admin.ModelAdmin):
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
 
     @admin.action(description="Revoke: it opens nothing from now on", permissions=["revoke"])
+    @transaction.atomic
     def revoke(self, request, queryset):
-        count = sum(row.revoke() for row in queryset.filter(revoked_at=None))
-        self.message_user(request, f"{count} revoked.")
+        revoked = [row for row in queryset.filter(revoked_at=None) if row.revoke()]
+        for row in revoked:
+            self.record(request, "revoked", row, before={"shown": row.shown, "label": row.label})
+        self.message_user(request, f"{len(revoked)} revoked.")
 
 
 @admin.register(ApiKey, WebhookSecret)

@@ -33,6 +33,9 @@ class TwoAreLive(Exception):
 class Issued(models.Model):
     """One of two that are live at an installation at a time. A row is never used again."""
 
+    # What a revoked row no longer holds.
+    FORGOTTEN: ClassVar[dict[str, str]] = {}
+
     installation = models.ForeignKey(Installation, models.CASCADE)
     slot = models.PositiveSmallIntegerField(editable=False)
     label = models.CharField(
@@ -55,8 +58,13 @@ class Issued(models.Model):
             ),
         ]
 
-    # What a revoked row no longer holds.
-    FORGOTTEN: ClassVar[dict[str, str]] = {}
+    def __str__(self) -> str:
+        return f"{self.shown} {self.label}".strip()
+
+    @property
+    def shown(self) -> str:
+        """What tells it from others, and is no secret."""
+        raise NotImplementedError
 
     def start(self) -> str:
         """Make this new row live, in a free slot. Returns its secret: the only time it is told.
@@ -96,8 +104,9 @@ class Hashed(Issued):
     class Meta(Issued.Meta):
         abstract = True
 
-    def __str__(self) -> str:
-        return f"{self.prefix}… {self.label}".strip()
+    @property
+    def shown(self) -> str:
+        return f"{self.prefix}…"
 
     def make_secret(self) -> str:
         secret = f"{self.SCHEME}{secrets.token_urlsafe(32)}"
@@ -159,8 +168,9 @@ class LaunchSecret(Issued):
     class Meta(Issued.Meta):
         verbose_name = "launch secret"
 
-    def __str__(self) -> str:
-        return f"{self.kid} {self.label}".strip()
+    @property
+    def shown(self) -> str:
+        return self.kid
 
     def make_secret(self) -> str:
         self.kid = secrets.token_hex(8)

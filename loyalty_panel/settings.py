@@ -126,6 +126,7 @@ INSTALLED_APPS = [
     "csp",
     "django_htmx",
     *LENT_APPS,
+    "audit",
     "stores",
     "access",
     "members",

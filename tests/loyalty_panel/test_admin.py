@@ -14,6 +14,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from access.models import ApiKey, Bearer, LaunchSecret, WebhookSecret
+from audit.models import Entry
+from audit.record import Where, Who, record
 from database import encryption
 from members.models import Consent, LastKnown, Member
 from redemptions.models import PendingRedemption
@@ -30,7 +32,7 @@ FIGURES = f'{{"email": "{EMAIL}"}}'
 REGISTERED = sorted(admin.site._registry, key=lambda model: model.__name__)
 every_model = pytest.mark.parametrize("model", REGISTERED, ids=lambda model: model.__name__)
 # Written by the app alone: whoever opens the admin can only look.
-LEDGERS = [PendingRedemption, Consent, LastKnown, Member]
+LEDGERS = [PendingRedemption, Consent, LastKnown, Member, Entry]
 # Issued and revoked, and never changed.
 ISSUED = [ApiKey, WebhookSecret, LaunchSecret]
 every_ledger = pytest.mark.parametrize("model", LEDGERS, ids=lambda model: model.__name__)
@@ -75,7 +77,10 @@ def rows(client: Client, till: Till, ana: Associate) -> Rows:
         code="LP-1234",
     )
     known = LastKnown.objects.create(member=member, figures=FIGURES, as_of=timezone.now())
-    made = [member, known, consent, redemption, Bearer.objects.get(), User.objects.get()]
+    entry = record(
+        act="till.changed", who=Who.associate(ana), where=Where.at(till=till), subject=till
+    )
+    made = [entry, member, known, consent, redemption, Bearer.objects.get(), User.objects.get()]
     made += [kind.objects.get() for kind in ISSUED]
     made += [ana.installation, till.store, till, ana, Group.objects.create(name="Managers")]
     return {type(row): row for row in made}
@@ -147,6 +152,7 @@ FINDS: dict[type[Row], Callable[[Row], str]] = {
     Member: lambda row: str(row.id),
     LastKnown: lambda row: str(row.member_id),
     Consent: lambda row: str(row.member_id),
+    Entry: lambda row: row.subject_id,
     Bearer: lambda row: row.associate.name,
     ApiKey: lambda row: row.prefix,
     WebhookSecret: lambda row: row.prefix,
