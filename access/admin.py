@@ -104,7 +104,7 @@ class IssuedAdmin(Audited, admin.ModelAdmin):
 
 @admin.register(ApiKey, WebhookSecret)
 class HashedAdmin(IssuedAdmin):
-    list_display = ("prefix", *COLUMNS)
+    list_display = ("prefix", *COLUMNS, "last_used_at")
     search_fields = ("prefix", *SEARCHED)
 
 

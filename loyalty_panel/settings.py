@@ -105,6 +105,8 @@ if WEB_THREADS < 1:
     raise ImproperlyConfigured("WEB_THREADS must be 1 or more: gunicorn's --threads.")
 # Last known figures of members are written in batches, at most this often; the tests write them.
 LAST_KNOWN_SECONDS = None if LOYALTY_MODE is Mode.TEST else 5.0
+# When a key was last used is written in batches too.
+LAST_USED_SECONDS = None if LOYALTY_MODE is Mode.TEST else 60.0
 # Built once per process by the rooms that call the engine.
 ENGINE_FACTORY = "loyalty_panel.routes.make_engine"
 
