@@ -1,4 +1,7 @@
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group, User
 from django.db import transaction
 from django.db.models.functions import Now
 from django.http import HttpResponseRedirect
@@ -115,3 +118,22 @@ class LaunchSecretAdmin(IssuedAdmin):
 
     def get_queryset(self, request):
         return super().get_queryset(request).defer("secret")
+
+
+admin.site.unregister([User, Group])
+
+
+@admin.register(User)
+class ManagerAdmin(Audited, UserAdmin):
+    """Who may log in here: what is done to them is in the trail, too."""
+
+    def user_change_password(self, request, id, form_url=""):
+        answer = super().user_change_password(request, id, form_url)
+        if request.method == "POST" and answer.status_code == 302:
+            self.record(request, "password_changed", User.objects.get(pk=unquote(id)))
+        return answer
+
+
+@admin.register(Group)
+class ManagersGroupAdmin(Audited, GroupAdmin):
+    """What its members may do."""

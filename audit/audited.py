@@ -25,7 +25,7 @@ class Audited:
             obj,
             before={name: plain(form.initial.get(name)) for name in form.changed_data if change},
             after={
-                name: plain(getattr(obj, name))
+                name: kept_of(obj, name, form)
                 for name in (form.changed_data if change else form.cleaned_data)
             },
         )
@@ -51,6 +51,16 @@ class Audited:
         )
 
 
+def kept_of(obj: models.Model, name: str, form: Any) -> Any:
+    """What the row holds; for what it does not hold itself, as a user's groups, what was chosen."""
+    holds = name in {field.name for field in obj._meta.concrete_fields}
+    return plain(getattr(obj, name) if holds else form.cleaned_data[name])
+
+
 def plain(value: Any) -> Any:
     """A row by its id."""
-    return value.pk if isinstance(value, models.Model) else value
+    if isinstance(value, models.Model):
+        return value.pk
+    if isinstance(value, list | models.QuerySet):
+        return [plain(one) for one in value]
+    return value

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, Permission, User
 from django.core.management import call_command
 from django.http import HttpResponse
 from django.test import Client
@@ -134,6 +134,72 @@ def test_throwing_somebody_out_is_told(client: Client, till: Till, ana: Associat
     entry = Entry.objects.get()
     assert act_of(entry) == ("bearer.revoked", "boss", "shop", str(bearer.pk))
     assert entry.before == {"associate": "Ana Pardo"}
+
+
+# Managers
+
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture
+def clerk(db: None) -> User:
+    return User.objects.create(username="clerk", is_staff=True, email="clerk@example.com")
+
+
+def user_form(clerk: User, **fields: Any) -> dict[str, Any]:
+    joined = {"date_joined_0": "2026-01-02", "date_joined_1": "03:04:05"}
+    joined |= {f"initial-{name}": value for name, value in joined.items()}
+    form = {"username": clerk.username, "email": clerk.email, "is_active": "on", "is_staff": "on"}
+    return {**form, **joined, **fields}
+
+
+def test_a_new_manager_is_told_without_the_password(client: Client) -> None:
+    form = {"username": "clerk", "usable_password": "true"}
+    form |= {"password1": PASSWORD, "password2": PASSWORD}
+    client.post("/admin/auth/user/add/", form)
+    entry = Entry.objects.get()
+    clerk = User.objects.get(username="clerk")
+    assert act_of(entry) == ("user.added", "boss", "", str(clerk.pk))
+    assert entry.after["username"] == "clerk"
+    assert PASSWORD not in str(entry.after)
+
+
+def test_who_was_given_which_rights_is_told(client: Client, clerk: User) -> None:
+    group = Group.objects.create(name="Managers")
+    form = user_form(clerk, is_superuser="on", groups=[group.pk], email="other@example.com")
+    client.post(f"/admin/auth/user/{clerk.pk}/change/", form)
+    entry = Entry.objects.get()
+    assert act_of(entry) == ("user.changed", "boss", "", str(clerk.pk))
+    assert entry.before == {"is_superuser": False, "groups": [], "email": "c•••@example.com"}
+    assert entry.after == {
+        "is_superuser": True,
+        "groups": [group.pk],
+        "email": "o•••@example.com",
+    }
+
+
+def test_a_new_password_is_told_and_not_which(client: Client, clerk: User) -> None:
+    page = f"/admin/auth/user/{clerk.pk}/password/"
+    form = {"password1": PASSWORD, "usable_password": "true", "set-password": ""}
+    client.post(page, {**form, "password2": "another"})
+    assert Entry.objects.count() == 0
+    client.post(page, {**form, "password2": PASSWORD})
+    entry = Entry.objects.get()
+    assert act_of(entry) == ("user.password_changed", "boss", "", str(clerk.pk))
+    assert (entry.before, entry.after) == ({}, {})
+    clerk.refresh_from_db()
+    assert clerk.check_password(PASSWORD)
+
+
+def test_a_groups_rights_are_told(client: Client) -> None:
+    group = Group.objects.create(name="Managers")
+    may = Permission.objects.get(codename="add_apikey")
+    form = {"name": "Managers", "permissions": [may.pk]}
+    client.post(f"/admin/auth/group/{group.pk}/change/", form)
+    entry = Entry.objects.get()
+    assert act_of(entry) == ("group.changed", "boss", "", str(group.pk))
+    assert (entry.before, entry.after) == ({"permissions": []}, {"permissions": [may.pk]})
 
 
 def test_the_set_up_command_is_told_without_secrets(db: None, capsys) -> None:
