@@ -7,6 +7,7 @@ from django.db.models.functions import Now
 from django.http import HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.text import capfirst
 
 from access.keys import ApiKey, LaunchSecret, TwoAreLive, WebhookSecret
 from access.models import Bearer
@@ -87,7 +88,7 @@ class IssuedAdmin(Audited, admin.ModelAdmin):
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
-            "title": f"{self.opts.verbose_name} issued",
+            "title": f"{capfirst(self.opts.verbose_name)} issued",
             "issued": obj,
             "list_address": self.list_address(),
         }
