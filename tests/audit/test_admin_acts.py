@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Group, Permission, User
 from django.core.management import call_command
+from django.db import DatabaseError
 from django.http import HttpResponse
 from django.test import Client
 
@@ -134,6 +135,26 @@ def test_throwing_somebody_out_is_told(client: Client, till: Till, ana: Associat
     entry = Entry.objects.get()
     assert act_of(entry) == ("bearer.revoked", "boss", "shop", str(bearer.pk))
     assert entry.before == {"associate": "Ana Pardo"}
+
+
+@pytest.mark.parametrize("model", ["apikey", "bearer"])
+def test_what_cannot_be_recorded_is_not_done(
+    client: Client, till: Till, ana: Associate, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ApiKey.issue(ana.installation)
+    Bearer.issue(till, ana)
+    kind = {"apikey": ApiKey, "bearer": Bearer}[model]
+
+    def fail(**_entry: object) -> None:
+        raise DatabaseError("full")
+
+    monkeypatch.setattr("audit.audited.record", fail)
+    with pytest.raises(DatabaseError):
+        client.post(
+            f"/admin/access/{model}/",
+            {"action": "revoke", "_selected_action": kind.objects.get().pk},
+        )
+    assert kind.objects.get().revoked_at is None
 
 
 # Managers
