@@ -132,7 +132,7 @@ def test_many_keys_for_one_redemptions_worth_make_one_code(
 def test_a_process_that_died_is_succeeded_and_nothing_is_taken_twice(
     caller: Caller, sandbox: Sandbox, someone: str, panel: Panel
 ) -> None:
-    sandbox.fault("POST /redemptions", "delay_after", seconds=1.5)
+    sandbox.fault("POST /redemptions", "late", seconds=1.5)
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(caller.redeem, "dies", someone)
         until(lambda: sandbox.balance(someone) == 200, "the engine took the points")
