@@ -100,6 +100,9 @@ YOTPO_RATE_PER_SECOND = env.float("YOTPO_RATE_PER_SECOND", default=10.0)
 ENGINE_DEADLINE_SECONDS = env.float("ENGINE_DEADLINE_SECONDS", default=10.0)
 # How long a redemption may stay unseen in the engine's history before we say it was not made.
 ENGINE_SETTLE_SECONDS = env.float("ENGINE_SETTLE_SECONDS", default=120.0)
+# Whether the engine takes the ids of orders and refunds as keys, as its reference lets one think:
+# a second telling then changes nothing. With 0 a lost answer is read, else parked for a person.
+ENGINE_KEYS_ORDERS = env.bool("ENGINE_KEYS_ORDERS", default=True)
 # As many as gunicorn's --threads: so many tills may wait for the engine in one process.
 WEB_THREADS = env.int("WEB_THREADS", default=100)
 if WEB_THREADS < 1:
@@ -204,6 +207,7 @@ INSTALLED_APPS = [
     "offers",
     "outbox",
     "redemptions",
+    "sales",
     "associates",
     "api",
     # Without it the API's docs page would load its scripts from a stranger's server.

@@ -15,6 +15,7 @@ from connectors.errors import NotFound, ReplyLost
 from connectors.fields import list_of
 from connectors.limits import Limits
 from connectors.session import Session
+from connectors.yotpo.orders import Order, Refund
 from connectors.yotpo.payloads import (
     Campaign,
     CodeRecord,
@@ -162,6 +163,14 @@ class Yotpo:
             template=CANCELLATION,
             moves_points=True,
         ).acknowledge()
+
+    def create_order(self, order: Order, *, asked_at: float | None = None) -> None:
+        """Tell of a sale. Points come later: a yes only says that it was received."""
+        self._post("/orders", order.body(), asked_at=asked_at).acknowledge()
+
+    def create_refund(self, refund: Refund, *, asked_at: float | None = None) -> None:
+        """Tell of a refund. Worked off later: a yes only says that it was received."""
+        self._post("/refunds", refund.body(), asked_at=asked_at).acknowledge()
 
     def vip_tiers(self) -> list[Tier]:
         """https://loyaltyapi.yotpo.com/reference/fetch-vip-tiers
