@@ -21,7 +21,7 @@ from sandbox.control import Sandbox
 from stores.models import Associate
 from tests.api.pos import FIVE_OFF, NEVER_SEEN, TWENTY_FIVE_OFF, Pos, kind
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
+pytestmark = pytest.mark.django_db
 
 LOOKUP, ENROL = "POST /api/v1/members/lookup", "POST /api/v1/members"
 OFFERS = "GET /api/v1/members/{member_id}/offers"

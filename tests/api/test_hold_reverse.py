@@ -11,7 +11,7 @@ from sandbox.control import Sandbox
 from stores.models import Associate, Installation
 from tests.api.pos import NEVER_SEEN, Pos, fields, kind
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 MARA = "mara@example.com"
 Row = Callable[..., PendingRedemption]

@@ -14,7 +14,7 @@ from sandbox.control import Sandbox
 from stores.models import Installation
 from tests.api.pos import Pos, fields, kind
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 SHOWN = {
     "id", "email", "phone", "first_name", "last_name", "points_balance", "points_available", "tier",

@@ -9,7 +9,7 @@ from sandbox.control import Sandbox
 from stores.models import Associate, Store
 from tests.api.pos import NEVER_SEEN, Pos, fields, kind
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
+pytestmark = pytest.mark.django_db
 
 IDA: dict[str, Any] = {
     "email": "ida@example.com",

@@ -11,7 +11,7 @@ from api.rates import BUCKETS_KEPT, Buckets
 from stores.models import Installation
 from tests.api.pos import FIVE_OFF, Pos, kind
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
+pytestmark = pytest.mark.django_db
 
 MARA = {"email": "mara@example.com"}
 

@@ -24,7 +24,7 @@ from tests.api.pos import (
     kind,
 )
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 SHOWN = {
     "id", "state", "reason", "member", "offer", "points", "value_cents", "currency", "code",
