@@ -16,7 +16,7 @@ from django.utils import timezone
 from access.models import Bearer
 from members import encryption
 from members.models import Consent, LastKnown, Member
-from outbox.models import Attempt, Delivery, PeriodicJob
+from outbox.models import Attempt, Delivery, OutsideSystem, PeriodicJob
 from redemptions.models import PendingRedemption
 from redemptions.states import State
 from stores.models import Associate, Installation, Store, Till
@@ -32,7 +32,16 @@ FIGURES = f'{{"email": "{EMAIL}"}}'
 REGISTERED = sorted(admin.site._registry, key=lambda model: model.__name__)
 every_model = pytest.mark.parametrize("model", REGISTERED, ids=lambda model: model.__name__)
 # Written by the app alone: whoever opens the admin can only look.
-LEDGERS = [PendingRedemption, Consent, LastKnown, Member, Delivery, Attempt, PeriodicJob]
+LEDGERS = [
+    PendingRedemption,
+    Consent,
+    LastKnown,
+    Member,
+    Delivery,
+    Attempt,
+    PeriodicJob,
+    OutsideSystem,
+]
 every_ledger = pytest.mark.parametrize("model", LEDGERS, ids=lambda model: model.__name__)
 
 
@@ -77,6 +86,7 @@ def rows(client: Client, till: Till, ana: Associate) -> Rows:
     made = [member, known, consent, redemption, Bearer.objects.get(), User.objects.get()]
     made += [delivery, Attempt.objects.create(delivery=delivery, number=1)]
     made += [PeriodicJob.objects.create(name="settle")]
+    made += [OutsideSystem.objects.create(system="yotpo")]
     made += [ana.installation, till.store, till, ana, Group.objects.create(name="Managers")]
     return {type(row): row for row in made}
 
