@@ -2,9 +2,9 @@
 
 from django.conf import settings
 
-from connectors.limits import Limits
 from connectors.wire import tls_context
 from connectors.yotpo.client import Credentials, Yotpo
+from outbox.limits import fresh_limits
 from outbox.routes import Route
 from sales.models import ORDER, REFUND
 from sales.orders import flight_of_order, is_order_seen, tell_order, tell_refund
@@ -30,7 +30,7 @@ def make_engine() -> Yotpo:
             guid=settings.YOTPO_GUID,
             api_key=settings.YOTPO_API_KEY,
         ),
-        Limits(rate_per_second=settings.YOTPO_RATE_PER_SECOND),
+        fresh_limits("yotpo"),
         read_seconds=min(8.0, settings.ENGINE_DEADLINE_SECONDS),
         write_seconds=settings.ENGINE_DEADLINE_SECONDS,
         connect_seconds=min(3.0, settings.ENGINE_DEADLINE_SECONDS),

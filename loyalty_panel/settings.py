@@ -179,6 +179,10 @@ PROCRASTINATE_IMPORT_PATHS = ["outbox.engines.procrastinate_backend"]
 WORKER_THREADS = env.int("WORKER_THREADS", default=4)
 if WORKER_THREADS < 1:
     raise ImproperlyConfigured("WORKER_THREADS must be 1 or more.")
+# Calls a second to each outside system; background work takes half of it.
+OUTSIDE_RATES = {"yotpo": YOTPO_RATE_PER_SECOND}
+# Breakers and quotas are one for all processes; a test asks for that where it is about it.
+SHARED_LIMITS = LOYALTY_MODE is not Mode.TEST
 # Kind of delivery -> outbox.routes.Route.
 DELIVERY_ROUTES = "loyalty_panel.routes.DELIVERIES"
 # What is done again and again, and every how many seconds.

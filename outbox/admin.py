@@ -9,7 +9,7 @@ from django.http import HttpRequest
 
 from audit.look_only import LookOnly
 from outbox.ledger import send_again
-from outbox.models import Attempt, Delivery, PeriodicJob
+from outbox.models import Attempt, Delivery, OutsideSystem, PeriodicJob
 
 # Ids, amounts, codes, times. Anything else might be somebody's name.
 AN_ID = re.compile(r"[A-Za-z0-9._:+-]{1,64}")
@@ -89,6 +89,12 @@ class AttemptAdmin(LookOnly, admin.ModelAdmin):
 class PeriodicJobAdmin(LookOnly, admin.ModelAdmin):
     list_display = ("name", "began_at", "slot", "ended_slot")
     search_fields = ("name",)
+
+
+@admin.register(OutsideSystem)
+class OutsideSystemAdmin(LookOnly, admin.ModelAdmin):
+    list_display = ("system", "open_until", "next_slot_at", "changed_at")
+    search_fields = ("system",)
 
 
 def masked(value: Any) -> Any:

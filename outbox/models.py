@@ -207,6 +207,25 @@ class PeriodicJob(models.Model):
         return self.name
 
 
+class OutsideSystem(models.Model):
+    """What all processes must know of another system before they call it. Times are UTC."""
+
+    system = models.CharField(primary_key=True, max_length=32)
+    open_until = models.DateTimeField(
+        null=True, blank=True, help_text="It was out of reach: no calls before then, then one."
+    )
+    probe_until = models.DateTimeField(
+        null=True, blank=True, help_text="One call tries whether it is back."
+    )
+    next_slot_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the next background call may go."
+    )
+    changed_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    def __str__(self) -> str:
+        return self.system
+
+
 def as_stored(payload: Mapping[str, Any]) -> Any:
     """The payload as the database gives it back."""
     return json.loads(json.dumps(payload, cls=DjangoJSONEncoder))

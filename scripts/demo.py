@@ -235,7 +235,7 @@ def start_panel(children: Children, env: dict[str, str]) -> str:
     # Web begins meanwhile: it takes about as long as the tables do, and asks for them only later.
     children.start("web", (*WEB, "--bind", f"{LOOPBACK}:{port}"), env)
     children.finish("seed", (*MANAGE, "seed_demo", "--migrate"), env)
-    children.start("worker", (*MANAGE, "settle_redemptions", "--loop"), env)
+    children.start("worker", (*MANAGE, "run_worker"), env)
     children.wait_until(lambda: answers(f"{address}/readyz"), "The panel")
     return address
 

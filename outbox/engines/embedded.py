@@ -52,6 +52,7 @@ class Embedded:
                     stop.wait(LOOK_EVERY_SECONDS)
                 else:
                     pool.submit(self._run, task).add_done_callback(lambda _: free.release())
+        connection.close()
 
     def run_waiting(self) -> None:
         while (task := take(self._worker.worker_id)) is not None:

@@ -1,5 +1,6 @@
 import shlex
 
+from django.conf import settings
 from gunicorn.config import Config
 
 from tests.ground.checkout import ROOT
@@ -14,8 +15,9 @@ def test_there_are_a_web_a_worker_and_a_release_process():
     assert processes().keys() == {"web", "worker", "release"}
 
 
-def test_the_worker_settles_redemptions_without_end():
-    assert processes()["worker"] == "python manage.py settle_redemptions --loop"
+def test_the_worker_delivers_and_settles_redemptions():
+    assert processes()["worker"] == "python manage.py run_worker"
+    assert "loyalty_panel.jobs.settle" in settings.PERIODIC_JOBS
 
 
 def test_a_release_migrates_and_collects_static_files():

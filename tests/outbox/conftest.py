@@ -3,11 +3,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
 from connectors.limits import Limits
 from outbox import limits
+from outbox.engines import Engine, engine
 from outbox.ledger import enqueue
 from outbox.models import Attempt, Delivery
 from outbox.worker import deliver, draining
@@ -59,3 +61,17 @@ def work() -> Work:
 
 def outcomes(delivery: Delivery) -> list[str]:
     return list(Attempt.objects.filter(delivery=delivery).values_list("outcome", flat=True))
+
+
+BACKENDS = {
+    "django-tasks-db": "django_tasks_db.DatabaseBackend",
+    "procrastinate": "outbox.engines.procrastinate_backend.ProcrastinateBackend",
+}
+
+
+@pytest.fixture(params=["django-tasks-db"] if settings.SQLITE else list(BACKENDS))
+def tasks_engine(request, settings) -> Engine:
+    """Each engine that this database can have."""
+    settings.TASKS_ENGINE = request.param
+    settings.TASKS = {"default": {"BACKEND": BACKENDS[request.param]}}
+    return engine()
