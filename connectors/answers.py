@@ -28,6 +28,8 @@ T = TypeVar("T")
 UNREADABLE: Final = object()
 """Stands for the data of a reply whose body was no JSON."""
 
+# Nothing was done, and it may be tried again: too many calls, or the record is being changed.
+BUSY = frozenset({423, 429})
 # These say all by their status; the others must say something, or a proxy may have spoken.
 CLEAR_WITHOUT_BODY = frozenset({401, 403, 404})
 
@@ -127,7 +129,7 @@ def without_answer(
 def without_a_yes(call: Call, answer: Answer, secrets: Iterable[str] = ()) -> OutsideError:
     """The error for a whole answer that is no yes."""
     status = answer.status
-    if status == 429:
+    if status in BUSY:
         return Throttled(*call, status, wait=wait_of(answer))
     said = _said(answer) if 400 <= status < 500 and status != 408 else UNREADABLE
     if said is UNREADABLE:

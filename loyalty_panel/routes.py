@@ -4,8 +4,10 @@ from django.conf import settings
 
 from connectors.wire import tls_context
 from connectors.yotpo.client import Credentials, Yotpo
+from members.engine import engine
 from outbox.limits import fresh_limits
 from outbox.routes import Route
+from redemptions.disputes import ADJUSTMENT, is_taken_seen, note_taken, take_again
 from sales.models import ORDER, REFUND
 from sales.orders import flight_of_order, is_order_seen, tell_order, tell_refund
 
@@ -16,6 +18,12 @@ DELIVERIES: dict[str, Route] = {
         seen=is_order_seen,
         idempotent=settings.ENGINE_KEYS_ORDERS,
         one_in_flight_by=flight_of_order,
+    ),
+    ADJUSTMENT: Route(
+        call=lambda delivery: take_again(engine(), delivery),
+        system="yotpo",
+        seen=lambda delivery: is_taken_seen(engine(), delivery),
+        on_done=note_taken,
     ),
     REFUND: Route(call=tell_refund, system="yotpo", idempotent=settings.ENGINE_KEYS_ORDERS),
 }

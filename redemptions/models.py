@@ -130,6 +130,7 @@ class PendingRedemption(models.Model):
         verbose_name = "redemption"
         verbose_name_plural = "redemptions"
         ordering: ClassVar = ["-requested_at"]
+        permissions: ClassVar = [("settle", "Can settle what is disputed")]
         indexes: ClassVar = [
             models.Index(fields=["state", "next_check_at"], name="redemptions_to_see_to"),
             models.Index(fields=["member", "state"], name="redemptions_of_a_member"),
