@@ -4,7 +4,6 @@ It lives in the page's memory, because no cookie and no storage survives in a cr
 frame under every browser policy.
 """
 
-import hashlib
 import secrets
 from datetime import datetime, timedelta
 
@@ -12,14 +11,13 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from access.keys import ApiKey, LaunchSecret, WebhookSecret, digest
 from database.prepared import Prepared
 from stores.models import Associate, Installation, Till
 
+__all__ = ["ApiKey", "Bearer", "LaunchSecret", "WebhookSecret"]
+
 LIFE = timedelta(minutes=5)
-
-
-def digest(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 class Bearer(models.Model):

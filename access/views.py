@@ -6,8 +6,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from access.loopback import is_loopback
 from access.models import LIFE, Bearer
+from stores.loopback import is_loopback
 from stores.models import Associate, Till
 
 

@@ -20,9 +20,11 @@ from members.models import Member
 from redemptions.errors import (
     ActKeyTaken,
     AnotherUnderWay,
+    CannotExtend,
     CannotRedeem,
     CannotUndo,
     OpenCodeExists,
+    PriceChanged,
 )
 from redemptions.models import PendingRedemption
 
@@ -31,7 +33,16 @@ View = Callable[..., HttpResponse]
 MISSING = (Member.DoesNotExist, PendingRedemption.DoesNotExist)
 MALFORMED = (BadRequest, MultiPartParserError, SuspiciousOperation)
 UNREADABLE_FORM = "The panel's message could not be read. Nothing was changed."
-EXPECTED = (OutsideError, CannotRedeem, CannotUndo, Unreadable, PageTooOld, *MISSING, *MALFORMED)
+EXPECTED = (
+    OutsideError,
+    CannotRedeem,
+    CannotUndo,
+    CannotExtend,
+    Unreadable,
+    PageTooOld,
+    *MISSING,
+    *MALFORMED,
+)
 
 # The button beside the words: press the same again, or see how things stand now.
 AGAIN, LOOK_UP, NO_WAY = "again", "look_up", ""
@@ -63,8 +74,10 @@ ANSWERS: tuple[tuple[type[Exception], int, str, str], ...] = (
     (AnotherUnderWay, 409, "", LOOK_UP),
     (ActKeyTaken, 409, "", LOOK_UP),
     (OpenCodeExists, 409, "", LOOK_UP),
+    (PriceChanged, 409, "", LOOK_UP),
     (PageTooOld, 409, "", LOOK_UP),
     (CannotUndo, 409, "", LOOK_UP),
+    (CannotExtend, 409, "", LOOK_UP),
     (CannotRedeem, 422, "", LOOK_UP),
     (Unreadable, 422, "", NO_WAY),
     (Member.DoesNotExist, 404, "This member is not known here. Look them up again.", LOOK_UP),

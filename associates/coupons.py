@@ -8,6 +8,7 @@ from barcode import Code128
 
 from offers.catalogue import Kind
 from offers.money import show_money
+from redemptions.life import is_frozen, seconds_left
 from redemptions.models import PendingRedemption
 from redemptions.states import UNDER_WAY, Reason, State
 
@@ -60,6 +61,7 @@ def has_no_codes(redemption: PendingRedemption) -> bool:
 def coupon_context(redemption: PendingRedemption) -> dict[str, Any]:
     issued = redemption.state == State.ISSUED
     return {
+        "lease": lease_words(redemption) if issued else None,
         "redemption": redemption,
         "waiting": redemption.state in WAITING,
         "under_way": redemption.state in UNDER_WAY,
@@ -68,6 +70,17 @@ def coupon_context(redemption: PendingRedemption) -> dict[str, Any]:
         else "",
         "barcode": bars(redemption.code) if issued else None,
         "qr": qr(redemption.code) if issued else "",
+    }
+
+
+def lease_words(redemption: PendingRedemption) -> dict[str, Any]:
+    """How long the code is kept: a number that the screen counts down, or why it stands still."""
+    left = seconds_left(redemption) or 0
+    return {
+        "left": left,
+        "clock": f"{left // 60}:{left % 60:02}",
+        "frozen": is_frozen(redemption),
+        "may_extend": not redemption.lease_extended and redemption.gone_at is None,
     }
 
 

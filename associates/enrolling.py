@@ -13,7 +13,7 @@ from associates.member_screen import look_up, show_member
 from associates.tokens import read_new_member, sign_new_member
 from connectors.errors import NotFound, ReplyLost, Throttled, Unavailable
 from members.engine import engine
-from members.enrol import NewMember, find_twin, record_consent
+from members.enrol import NewMember, find_twin, record_consents
 from members.enrol import enrol as enrol_at_engine
 from members.identity import (
     CardNumber,
@@ -22,16 +22,11 @@ from members.identity import (
     read_email,
     read_identity,
     read_phone,
-    refuse_card,
 )
 from members.masking import mask_email, mask_name
 from members.models import Member
+from members.names import read_name
 
-LONGEST_NAME = 100
-# They show nothing, and Persian names and emoji are written with them.
-JOINERS = "\u200c\u200d"
-# What Django puts for bytes that are no text.
-NO_TEXT = "\ufffd"
 # The screen asks every second; after that many times it says that this takes longer than usual.
 PATIENCE = 20
 
@@ -49,8 +44,10 @@ class Form:
 @screen
 @require_POST
 def form(request: PanelRequest) -> HttpResponse:
-    """An empty form, but for what was looked up."""
-    return render_form(request, Form(prefilled(request), {}))
+    """An empty form, but for what was looked up. It was asked for, so it takes the focus."""
+    values = prefilled(request)
+    first = next(name for name in Form.FIELDS if name not in values)
+    return render_form(request, Form(values, {}), first=first)
 
 
 def prefilled(request: PanelRequest) -> dict[str, str]:
@@ -70,11 +67,15 @@ def prefilled(request: PanelRequest) -> dict[str, str]:
 @screen
 @require_POST
 def check_field(request: PanelRequest) -> HttpResponse:
-    """One field as it was just left: what is wrong with it, or nothing."""
+    """One field as it was just left: what is wrong with it, or nothing.
+
+    Whose phone it is was said of the number before.
+    """
     name = request.POST.get("field", "")
     _, checked = read_form(request)
     error = checked.errors.get(name, "") if request.POST.get(name, "").strip() else ""
-    return render(request, "associates/enrol.html#error", {"error": error})
+    context = {"error": error, "of_phone": name == "phone"}
+    return render(request, "associates/enrol.html#error", context)
 
 
 @screen
@@ -87,8 +88,13 @@ def enrol(request: PanelRequest) -> HttpResponse:
     if twin is not None and same_email:
         found = look_up(request, Email(new.email))
         return show_member(request, found, notice="Already a member: nothing was changed.")
-    if twin is not None and request.POST.get("force") != "1":
-        likely = {"name": mask_name(twin.name), "email": mask_email(twin.email or "")}
+    # The yes is to one number: another one is asked about again.
+    if twin is not None and request.POST.get("shared") != new.phone:
+        likely = {
+            "name": mask_name(twin.name),
+            "email": mask_email(twin.email or ""),
+            "phone": new.phone,
+        }
         return render_form(request, checked, status=409, likely=likely)
     return send(request, new)
 
@@ -120,8 +126,8 @@ def wait(request: PanelRequest) -> HttpResponse:
     except (Unavailable, Throttled):
         return render_wait(request, new, tries=tries, sure=sure, away=True)
     member = Member.objects.seen(new.email)
-    record_consent(member, new, request.till.store, request.associate)
-    return show_member(request, found, notice="Welcome! The new member is enrolled.")
+    record_consents(member, new.consents, request.till.store, request.associate)
+    return show_member(request, found, success="Welcome! The new member is enrolled.")
 
 
 def read_form(request: PanelRequest) -> tuple[NewMember | None, Form]:
@@ -149,21 +155,6 @@ def take(checked: Form, name: str, read: Any) -> str | None:
             checked.values[name] = ""
         return None
     return value
-
-
-def read_name(text: str) -> str:
-    """Any script and any sign but control characters: names are what people say they are."""
-    name = " ".join(text.split())
-    if len(name) > LONGEST_NAME:
-        raise Unreadable(f"A name has at most {LONGEST_NAME} characters here.")
-    refuse_card(name)
-    if not all(map(can_be_shown, name)):
-        raise Unreadable("That name has characters that can't be shown.")
-    return name
-
-
-def can_be_shown(character: str) -> bool:
-    return (character.isprintable() and character != NO_TEXT) or character in JOINERS
 
 
 def count(text: str) -> int:

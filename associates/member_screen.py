@@ -15,13 +15,12 @@ from django.utils.safestring import SafeString
 from access.middleware import PanelRequest
 from associates.templatetags.panel import points, thousands
 from associates.tokens import Shown, sign_shown
-from connectors.errors import OutsideError
-from members.engine import beside, engine
+from members.engine import engine
 from members.identity import Email, Identity, Phone
-from members.last_known import find_or_recall
-from members.lookup import FoundMember, TierView, identifier
+from members.lookup import FoundMember, TierView
 from members.models import Member
-from offers.catalogue import Kind, Offer, catalogue, rank
+from offers import reach
+from offers.catalogue import Kind, Offer, rank
 from offers.money import show_money
 from redemptions.models import OPEN_FOR, PendingRedemption
 from redemptions.states import UNDER_WAY
@@ -63,14 +62,13 @@ def look_up(request: PanelRequest, identity: Identity) -> MemberScreen:
     Raises the connector's errors where the customer can't be read; offers that can't be read
     leave the rest of the screen as it is.
     """
-    client = engine()
-    reading = beside(lambda: catalogue.read(client, request.installation, identifier(identity)))
-    member = find_or_recall(client, identity)
-    try:
-        offers, failed = reading.result(), False
-    except OutsideError:
-        offers, failed = [], True
-    return compose(member, offers, failed=failed, by_phone=isinstance(identity, Phone))
+    found = reach.look_up(engine(), request.installation, identity)
+    return compose(
+        found.member,
+        found.offers,
+        failed=found.failure is not None,
+        by_phone=isinstance(identity, Phone),
+    )
 
 
 def refresh(request: PanelRequest, member: Member) -> MemberScreen:
@@ -84,18 +82,24 @@ def compose(
     return MemberScreen(
         member=member,
         ready=[c for c in cards if not c.short_by],
-        nearly=[c for c in cards if c.short_by][:NEARLY],
+        nearly=nearest(cards),
         offers_failed=failed,
         pending=OPEN_FOR.ask(member.id) if member.id else [],
         found_by_phone=by_phone,
     )
 
 
+def nearest(cards: list[OfferCard]) -> list[OfferCard]:
+    """What is worth saving for. An offer of any number of points has no price, and one point is
+    soon had: it is named only where there is nothing else."""
+    missing = [c for c in cards if c.short_by]
+    priced = [c for c in missing if c.offer.kind is not Kind.VARIABLE]
+    return (priced or missing)[:NEARLY]
+
+
 def card(member: FoundMember, offer: Offer) -> OfferCard:
-    available = member.points_available
-    # A debt is filled up before anything can be had.
-    missing = offer.short_by(available + min(member.points_balance, 0))
-    return OfferCard(offer, missing, worth(offer, available))
+    missing = reach.missing_points(member, offer)
+    return OfferCard(offer, missing, worth(offer, member.points_available))
 
 
 def worth(offer: Offer, available: int) -> str:
@@ -108,10 +112,19 @@ def worth(offer: Offer, available: int) -> str:
 
 
 def show_member(
-    request: PanelRequest, found: MemberScreen, *, notice: str = "", in_place: bool = False
+    request: PanelRequest,
+    found: MemberScreen,
+    *,
+    notice: str = "",
+    success: str = "",
+    in_place: bool = False,
 ) -> HttpResponse:
     """The member's part of the page or, `in_place`, each piece of it put where it stands."""
-    context = {**words_of(found), "notice": notice, "oob": IN_PLACE if in_place else ""}
+    context = words_of(found) | {
+        "first": notice or success,
+        "kind": "notice" if notice else "success",
+        "oob": IN_PLACE if in_place else "",
+    }
     return render(request, "associates/member.html", context)
 
 

@@ -44,12 +44,16 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class ActToken:
-    """An act of one associate: its key, and what it is about."""
+    """An act of one associate: its key, and what it is about.
+
+    `price` is in points, as the dialog showed it; 0 where the member chooses how many.
+    """
 
     key: str
     associate_id: int
     member_id: uuid.UUID
     offer_id: int
+    price: int
 
 
 def sign_shown(shown: Shown) -> str:
@@ -82,14 +86,14 @@ def offer_of(row: list[Any]) -> Offer:
     )
 
 
-def mint_act(associate_id: int, member_id: uuid.UUID, offer_id: int) -> str:
+def mint_act(associate_id: int, member_id: uuid.UUID, offer_id: int, price: int) -> str:
     """A new key with every dialog: one act, one key."""
-    return sign("act", [uuid.uuid4().hex, associate_id, str(member_id), offer_id])
+    return sign("act", [uuid.uuid4().hex, associate_id, str(member_id), offer_id, price])
 
 
 def read_act(token: str, *, max_age: int | None = PAGE_SECONDS) -> ActToken:
-    key, associate_id, member_id, offer_id = unsign("act", token, max_age)
-    return ActToken(key, associate_id, uuid.UUID(member_id), offer_id)
+    key, associate_id, member_id, offer_id, price = unsign("act", token, max_age)
+    return ActToken(key, associate_id, uuid.UUID(member_id), offer_id, price)
 
 
 def sign_new_member(new: NewMember) -> str:

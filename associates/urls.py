@@ -13,6 +13,7 @@ urlpatterns = [
     path("redeem", views.redeem, name="redeem"),
     path("redemptions/<uuid:redemption_id>", views.coupon, name="coupon"),
     path("redemptions/<uuid:redemption_id>/check", views.check, name="check"),
+    path("redemptions/<uuid:redemption_id>/extend", views.extend, name="extend"),
     path("redemptions/<uuid:redemption_id>/undo", views.undo, name="undo"),
     path("new", enrolling.form, name="new"),
     path("new/check", enrolling.check_field, name="check-field"),

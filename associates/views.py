@@ -10,18 +10,17 @@ from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import trigger_client_event
 
 from access.middleware import PanelRequest
-from associates.answers import alert, explain, screen
+from associates.answers import alert, screen
+from associates.asking import ask_again, render_dialog
 from associates.coupons import coupon_context, refusal
 from associates.member_screen import look_up, refresh, show_member
-from associates.tokens import ActToken, PageTooOld, Shown, mint_act, read_act, read_shown
+from associates.tokens import PageTooOld, read_act, read_shown
 from connectors.errors import NotFound, Throttled, Unavailable
 from members.engine import engine
 from members.identity import Phone, read_identity
 from members.models import Member
-from offers.catalogue import Kind, Offer
-from offers.money import show_money
-from redemptions import actions
-from redemptions.errors import CannotUndo, OpenCodeExists, WrongPoints
+from redemptions import actions, life
+from redemptions.errors import CannotUndo, OpenCodeExists, PriceChanged, WrongPoints
 from redemptions.models import PendingRedemption
 from redemptions.settling import see_to
 from redemptions.states import State
@@ -87,32 +86,7 @@ def ask(request: PanelRequest, member_id: uuid.UUID) -> HttpResponse:
     if shown.member_id != member_id:
         raise PageTooOld
     offer = shown.offer(request.POST.get("offer", ""))
-    open_code = PendingRedemption.objects.filter(
-        member_id=member_id, offer_id=offer.id, ticket="", state=State.ISSUED
-    ).first()
-    return render_dialog(request, shown, offer, open_code=open_code)
-
-
-def render_dialog(
-    request: PanelRequest,
-    shown: Shown,
-    offer: Offer,
-    *,
-    open_code: PendingRedemption | None,
-    status: int = 200,
-) -> HttpResponse:
-    cents = offer.worth_cents(offer.points)
-    context = {
-        "shown": request.POST["shown"],
-        "act": mint_act(request.associate.id, shown.member_id, offer.id),
-        "offer": offer,
-        "available": shown.available,
-        "left": shown.available - offer.points,
-        "variable": offer.kind is Kind.VARIABLE,
-        "worth": show_money(cents, offer.currency) if cents else "",
-        "open_code": open_code,
-    }
-    return render(request, "associates/ask.html", context, status=status)
+    return render_dialog(request, shown, offer)
 
 
 @screen
@@ -138,23 +112,12 @@ def redeem(request: PanelRequest) -> HttpResponse:
             member=Member.objects.get(id=token.member_id),
             offer_id=token.offer_id,
             points=read_points(request.POST.get("points")),
+            price=token.price or None,
             another=request.POST.get("another") == "1",
         )
-    except OpenCodeExists as exists:
-        return ask_about_another(request, token, exists)
+    except (OpenCodeExists, PriceChanged, WrongPoints) as error:
+        return ask_again(request, token, error)
     return show_coupon(request, redemption)
-
-
-def ask_about_another(request: PanelRequest, act: ActToken, exists: OpenCodeExists) -> HttpResponse:
-    """A code was made since the dialog opened, in another tab or at another till."""
-    try:
-        shown = read_shown(request.POST.get("shown", ""))
-        if shown.member_id != act.member_id:
-            raise PageTooOld
-        offer = shown.offer(str(act.offer_id))
-    except PageTooOld:
-        return explain(request, exists)
-    return render_dialog(request, shown, offer, open_code=exists.redemption, status=409)
 
 
 def read_points(text: str | None) -> int | None:
@@ -190,6 +153,15 @@ def undo(request: PanelRequest, redemption_id: uuid.UUID) -> HttpResponse:
         if redemption.state == State.REFUSED:
             raise
         return show_coupon(request, redemption, undo_refused=str(error))
+    return show_coupon(request, redemption)
+
+
+@screen
+@require_POST
+def extend(request: PanelRequest, redemption_id: uuid.UUID) -> HttpResponse:
+    """Keep the code longer, once."""
+    redemption = find(request, redemption_id, request.POST.get("member", ""))
+    life.extend(redemption)
     return show_coupon(request, redemption)
 
 

@@ -1,4 +1,5 @@
-"""One log line a request, with an id that the answer carries too; log-ins for managers alone."""
+"""One log line a request, with an id that the answer carries too; log-ins for managers alone;
+probes by any name."""
 
 import re
 import time
@@ -15,8 +16,9 @@ from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.signals import got_request_exception
 from django.dispatch import receiver
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.http.response import HttpResponseBase
+from django.middleware.common import CommonMiddleware
 from django.utils.deprecation import MiddlewareMixin
 
 log = structlog.get_logger("loyalty_panel.request")
@@ -24,8 +26,9 @@ log = structlog.get_logger("loyalty_panel.request")
 # What a proxy may hand us as the request's id; anything else is replaced by our own.
 REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 QUIET = {"healthz", "readyz"}
-# What is asked of here carries a bearer. No cookie counts, and none is looked at.
-WITHOUT_COOKIES = ("/panel/",)
+PROBES = {f"/{route}" for route in QUIET}
+# What is asked of here carries a bearer or a key. No cookie counts, and none is looked at.
+WITHOUT_COOKIES = ("/panel/", "/api/")
 
 
 class RequestLogMiddleware:
@@ -86,6 +89,17 @@ class ContentSecurityPolicy(CSPMiddleware):
             return super().process_response(request, response)
         response.headers.setdefault(HEADER, self.usual)
         return response
+
+
+class NamedHosts(CommonMiddleware):
+    """Answers to the names in ALLOWED_HOSTS, and a probe by any.
+
+    A load balancer asks by IP address, which changes with the machine; what a probe is told is
+    nobody's secret, and nothing in it comes from the Host header.
+    """
+
+    def process_request(self, request: HttpRequest) -> HttpResponsePermanentRedirect | None:
+        return None if request.path_info in PROBES else super().process_request(request)
 
 
 class ForLogins(MiddlewareMixin):

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 
-from access.loopback import is_loopback
+from stores.loopback import is_loopback
 
 SECRET_LENGTH = 32
 # Fewer different characters than this come from a finger held on a key.

@@ -6,8 +6,19 @@ from connectors.wire import tls_context
 from connectors.yotpo.client import Credentials, Yotpo
 from outbox.limits import fresh_limits
 from outbox.routes import Route
+from sales.models import ORDER, REFUND
+from sales.orders import flight_of_order, is_order_seen, tell_order, tell_refund
 
-DELIVERIES: dict[str, Route] = {}
+DELIVERIES: dict[str, Route] = {
+    ORDER: Route(
+        call=tell_order,
+        system="yotpo",
+        seen=is_order_seen,
+        idempotent=settings.ENGINE_KEYS_ORDERS,
+        one_in_flight_by=flight_of_order,
+    ),
+    REFUND: Route(call=tell_refund, system="yotpo", idempotent=settings.ENGINE_KEYS_ORDERS),
+}
 """What each kind of delivery calls, and what follows from its end."""
 
 

@@ -7,7 +7,6 @@ import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from access.loopback import is_loopback
 from loyalty_panel.logs import logging_config
 from loyalty_panel.modes import (
     Mode,
@@ -20,6 +19,7 @@ from loyalty_panel.modes import (
     throwaway_fernet_key,
     throwaway_secret,
 )
+from stores.loopback import is_loopback
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -100,12 +100,23 @@ YOTPO_RATE_PER_SECOND = env.float("YOTPO_RATE_PER_SECOND", default=10.0)
 ENGINE_DEADLINE_SECONDS = env.float("ENGINE_DEADLINE_SECONDS", default=10.0)
 # How long a redemption may stay unseen in the engine's history before we say it was not made.
 ENGINE_SETTLE_SECONDS = env.float("ENGINE_SETTLE_SECONDS", default=120.0)
+# Whether the engine takes the ids of orders and refunds as keys, as its reference lets one think:
+# a second telling then changes nothing. With 0 a lost answer is read, else parked for a person.
+ENGINE_KEYS_ORDERS = env.bool("ENGINE_KEYS_ORDERS", default=True)
 # As many as gunicorn's --threads: so many tills may wait for the engine in one process.
 WEB_THREADS = env.int("WEB_THREADS", default=100)
 if WEB_THREADS < 1:
     raise ImproperlyConfigured("WEB_THREADS must be 1 or more: gunicorn's --threads.")
 # Last known figures of members are written in batches, at most this often; the tests write them.
 LAST_KNOWN_SECONDS = None if LOYALTY_MODE is Mode.TEST else 5.0
+# What one API key may ask: so many a second, and so many at once after a pause. Each web process
+# counts for itself.
+API_RATE_PER_SECOND = env.float("API_RATE_PER_SECOND", default=100.0)
+API_BURST = env.int("API_BURST", default=1000)
+if API_RATE_PER_SECOND <= 0 or API_BURST < 1:
+    raise ImproperlyConfigured("API_RATE_PER_SECOND must be above 0, and API_BURST 1 or more.")
+# When a key was last used is written in batches too.
+LAST_USED_SECONDS = None if LOYALTY_MODE is Mode.TEST else 60.0
 # Built once per process by the rooms that call the engine.
 ENGINE_FACTORY = "loyalty_panel.routes.make_engine"
 
@@ -196,13 +207,18 @@ INSTALLED_APPS = [
     "django_htmx",
     *LENT_APPS,
     *TASKS_APPS,
+    "audit",
     "stores",
     "access",
     "members",
     "offers",
     "outbox",
     "redemptions",
+    "sales",
     "associates",
+    "api",
+    # Without it the API's docs page would load its scripts from a stranger's server.
+    "ninja",
 ]
 MIDDLEWARE = [
     "loyalty_panel.middleware.RequestLogMiddleware",
@@ -213,7 +229,7 @@ MIDDLEWARE = [
     "django.middleware.gzip.GZipMiddleware",
     "loyalty_panel.middleware.ContentSecurityPolicy",
     "loyalty_panel.middleware.ManagerSession",
-    "django.middleware.common.CommonMiddleware",
+    "loyalty_panel.middleware.NamedHosts",
     # A stale bearer must get 401, so that the panel renews it.
     "access.middleware.BearerMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

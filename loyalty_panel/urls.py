@@ -14,5 +14,6 @@ urlpatterns = [
     path("readyz", readyz, name="readyz"),
     path("panel/<slug:installation>/launch", launch, name="launch"),
     path("panel/<slug:installation>/", include("associates.urls")),
+    path("api/v1/", include("api.urls")),
     path("admin/", admin.site.urls),
 ]

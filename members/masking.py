@@ -12,3 +12,8 @@ def mask_email(address: str) -> str:
     """mara@example.com -> m•••@example.com"""
     local, at, domain = address.partition("@")
     return f"{local[:1]}{MASK}{at}{domain}" if at else ""
+
+
+def mask_phone(number: str) -> str:
+    """+14155550123 -> •••0123"""
+    return f"{MASK}{number[-4:]}" if number else ""

@@ -6,8 +6,8 @@ from typing import ClassVar
 from django.db import models
 from django.db.models.functions import Now
 
+from database.encryption import EncryptedTextField, blind_index
 from database.prepared import Prepared
-from members.encryption import EncryptedTextField, blind_index
 from members.identity import email_identity
 from stores.models import Associate, Store
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import structlog
 from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
 
 from connectors.errors import (
     Misconfigured,
@@ -29,13 +30,16 @@ from redemptions.errors import (
     CannotUndo,
     MemberCannotRedeem,
     NoSuchOffer,
+    NotWithdrawn,
     OpenCodeExists,
+    PriceChanged,
     WrongPoints,
 )
+from redemptions.life import WITHDRAWN
 from redemptions.models import PendingRedemption
 from redemptions.reversal import give_back
 from redemptions.states import UNDER_WAY, Reason, State
-from stores.models import Associate, Installation, Till
+from stores.models import Associate, Installation, Store, Till
 
 log = structlog.get_logger(__name__)
 
@@ -64,6 +68,8 @@ class Act:
     till: Till | None = None
     associate: Associate | None = None
     ticket: str = ""
+    store: Store | None = None
+    """Where the till is not told."""
 
     def earlier(self) -> PendingRedemption | None:
         return PendingRedemption.objects.of_act(self.installation, self.key)
@@ -76,12 +82,14 @@ def redeem(
     member: Member,
     offer_id: int,
     points: int | None = None,
+    price: int | None = None,
     another: bool = False,
 ) -> PendingRedemption:
     """Turn points into a coupon code, once for an act's key.
 
-    `points` is for variable offers. `another` says that the associate knows of the open code for
-    the same offer. The answer's state tells what came of it: issued, uncertain or refused.
+    `points` is for variable offers; `price` is what the associate was told that another costs.
+    `another` says that they know of the open code for the same offer. The answer's state tells what
+    came of it: issued, uncertain or refused.
     Raises CannotRedeem's children, and, before anything was asked for, the connector's
     Unavailable, Throttled, Misconfigured and Refused: nothing is stored then.
     """
@@ -93,7 +101,8 @@ def redeem(
         if not another:
             check_no_open_code(member, offer_id, act.ticket)
         offer, found = read_terms(engine, act.installation, member, offer_id)
-        redemption = new_redemption(act, member, offer, check_can_redeem(found, offer, points))
+        cost = check_can_redeem(found, offer, points, price)
+        redemption = new_redemption(act, member, offer, cost)
         write_down(redemption)
     except CannotRedeem:
         # Because the very same act was carried out meanwhile, or for good.
@@ -108,7 +117,7 @@ def redeem(
 def new_redemption(act: Act, member: Member, offer: Offer, cost: int) -> PendingRedemption:
     return PendingRedemption(
         installation=act.installation,
-        store=act.till.store if act.till else None,
+        store=act.till.store if act.till else act.store,
         till=act.till,
         associate=act.associate,
         member=member,
@@ -162,21 +171,45 @@ def read_terms(
     raise NoSuchOffer("This offer can't be had in the store. Look the member up again.")
 
 
-def check_can_redeem(found: FoundMember, offer: Offer, points: int | None) -> int:
-    """The cost in points. Raises MemberCannotRedeem or WrongPoints with the reason."""
+def check_can_redeem(
+    found: FoundMember, offer: Offer, points: int | None, price: int | None
+) -> int:
+    """The cost in points. Raises MemberCannotRedeem, WrongPoints or PriceChanged."""
     if found.why_not:
         raise MemberCannotRedeem(NO_POINTS_FOR[found.why_not])
-    if offer.kind is Kind.VARIABLE and (points is None or points < 1):
-        raise WrongPoints("Type how many points to spend: a whole number, 1 or more.")
-    if offer.kind is not Kind.VARIABLE and points not in {None, offer.points}:
+    if offer.kind is Kind.VARIABLE:
+        return check_chosen(points, found.points_available)
+    if points not in {None, offer.points}:
         raise WrongPoints(f"{offer.name} costs {offer.points:,} points.")
-    cost = points if offer.kind is Kind.VARIABLE and points else offer.points
-    missing = cost - found.points_available
-    if missing > 0:
+    return check_price(offer, price, found.points_available)
+
+
+def check_chosen(points: int | None, available: int) -> int:
+    if points is None or points < 1:
+        raise WrongPoints("Type how many points to spend: a whole number, 1 or more.")
+    if points > available:
+        one = available == 1
         raise WrongPoints(
-            f"That takes {missing:,} more points than the {found.points_available:,} there are."
+            f"There {'is' if one else 'are'} only {available:,} point{'' if one else 's'}.",
+            available,
         )
-    return cost
+    return points
+
+
+def check_price(offer: Offer, price: int | None, available: int) -> int:
+    """`price` is what the associate was told; nobody spends other points than they agreed to."""
+    changed = price not in {None, offer.points}
+    missing = offer.points - available
+    if missing > 0 and changed:
+        raise WrongPoints(
+            f"{offer.name} costs {offer.points:,} points now; there are {available:,}."
+        )
+    if missing > 0:
+        more = f"{missing:,} more point{'' if missing == 1 else 's'}"
+        raise WrongPoints(f"That takes {more} than the {available:,} there are.")
+    if changed:
+        raise PriceChanged(offer, available)
+    return offer.points
 
 
 def write_down(redemption: PendingRedemption) -> None:
@@ -269,17 +302,23 @@ def write_late(redemption: PendingRedemption, made: Redemption) -> None:
         )
 
 
-def undo(*, engine: Yotpo, redemption: PendingRedemption) -> PendingRedemption:
-    """Give the points back. The caller answers for the code's being withdrawn at the POS.
+def undo(
+    *,
+    engine: Yotpo,
+    redemption: PendingRedemption,
+    reason: str = Reason.UNDONE,
+    withdrawn: bool = False,
+) -> PendingRedemption:
+    """Give the points back. `withdrawn`: the POS says that it takes the code no more.
 
     The promise is committed first, then the engine is asked; the answer's state tells how far it
     came: reversed, reversing (kept and tried again), or uncertain with `reverse_when_found`.
-    Raises CannotUndo.
+    Raises CannotUndo; NotWithdrawn where the POS put the code on a sale and did not take it off.
     """
     if redemption.state in UNDER_WAY:
         remember_to_reverse(redemption)
     if redemption.state == State.ISSUED:
-        promise_to_reverse(redemption)
+        promise_to_reverse(redemption, reason, withdrawn)
     if redemption.state == State.REVERSING:
         give_back(engine, redemption)
     check_undone(redemption)
@@ -293,10 +332,17 @@ def remember_to_reverse(redemption: PendingRedemption) -> None:
     redemption.refresh_from_db()
 
 
-def promise_to_reverse(redemption: PendingRedemption) -> None:
+def promise_to_reverse(redemption: PendingRedemption, reason: str, withdrawn: bool) -> None:
     with transaction.atomic(durable=True):
-        redemption.end(Reason.UNDONE)
+        if withdrawn:
+            redemption.end(reason, withdrawn_at=Now())
+        else:
+            redemption.end(reason, provided=WITHDRAWN)
     log.info("redemption.undo", redemption=str(redemption.id), state=redemption.state)
+    if redemption.state == State.ISSUED:
+        raise NotWithdrawn(
+            "The code is still on the sale. Take it off there first, then press Undo again."
+        )
 
 
 NOT_TO_UNDO = {
@@ -315,6 +361,6 @@ def check_undone(redemption: PendingRedemption) -> None:
 
 def find(installation: Installation, redemption_id: UUID, member_id: UUID) -> PendingRedemption:
     """One of this installation's and this member's. Raises PendingRedemption.DoesNotExist."""
-    return PendingRedemption.objects.select_related("member").get(
+    return PendingRedemption.objects.select_related("member", "installation").get(
         installation=installation, id=redemption_id, member_id=member_id
     )

@@ -1,5 +1,6 @@
 """Why a redemption or an undo cannot be. Each text tells the associate what to do next."""
 
+from offers.catalogue import Offer
 from redemptions.models import PendingRedemption
 
 
@@ -12,7 +13,23 @@ class NoSuchOffer(CannotRedeem):
 
 
 class WrongPoints(CannotRedeem):
-    """More or fewer points than the offer takes or the member has."""
+    """More or fewer points than the offer takes or the member has.
+
+    `available` is what the member has, where that was looked at.
+    """
+
+    def __init__(self, text: str, available: int | None = None) -> None:
+        super().__init__(text)
+        self.available = available
+
+
+class PriceChanged(CannotRedeem):
+    """The offer costs other points than the associate was told: ask at the new price."""
+
+    def __init__(self, offer: Offer, available: int) -> None:
+        super().__init__(f"The price has changed: it is {offer.points:,} points now.")
+        self.offer = offer
+        self.available = available
 
 
 class MemberCannotRedeem(CannotRedeem):
@@ -37,3 +54,15 @@ class OpenCodeExists(CannotRedeem):
 
 class CannotUndo(Exception):
     """It is too late, or there is nothing to undo. `str()` is for the associate."""
+
+
+class NotWithdrawn(CannotUndo):
+    """The POS still takes the code: it must be taken off the sale first."""
+
+
+class CannotExtend(Exception):
+    """It was kept longer once, or counts no more. `str()` is for the associate."""
+
+
+class NoLongerCounts(Exception):
+    """The code must not be taken. `str()` says why."""

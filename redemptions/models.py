@@ -1,6 +1,7 @@
 """The ledger of every attempt to spend points."""
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
@@ -11,7 +12,16 @@ from django.db.models.functions import Coalesce, Now
 from database.prepared import Prepared
 from members.models import Member
 from offers.catalogue import Kind
-from redemptions.states import HAS_CODE, NOTHING_TAKEN, OPEN, UNDER_WAY, Reason, State, sources_of
+from redemptions.states import (
+    HAS_CODE,
+    NOTHING_TAKEN,
+    OPEN,
+    TILL_WORDS,
+    UNDER_WAY,
+    Reason,
+    State,
+    sources_of,
+)
 from stores.models import Associate, Installation, Store, Till
 
 
@@ -27,6 +37,10 @@ class PendingRedemptionQuerySet(models.QuerySet["PendingRedemption"]):
     def orphaned(self, after: timedelta) -> "PendingRedemptionQuerySet":
         """Requested so long ago that no process can be waiting for the answer any more."""
         return self.filter(state=State.REQUESTED, requested_at__lt=Now() - after)
+
+    def to_end(self) -> "PendingRedemptionQuerySet":
+        """Codes whose lease may have ended. One that a bridge saw in a sale is a manager's."""
+        return self.filter(state=State.ISSUED, claimed_used_at=None, next_check_at__lte=Now())
 
     def to_reverse(self) -> "PendingRedemptionQuerySet":
         """Promised to be given back, and nobody is at it now."""
@@ -71,6 +85,28 @@ class PendingRedemption(models.Model):
     code = models.CharField(max_length=255, blank=True)
     reverse_when_found = models.BooleanField(default=False)
 
+    lease_until = models.DateTimeField(
+        null=True, blank=True, help_text="So long the code is kept for the sale."
+    )
+    lease_extended = models.BooleanField(default=False)
+    frozen_until = models.DateTimeField(
+        null=True, blank=True, help_text="Payment runs or the ticket is parked: no time is lost."
+    )
+    applied_at = models.DateTimeField(
+        null=True, blank=True, help_text="The POS put the code on a sale."
+    )
+    withdrawn_at = models.DateTimeField(
+        null=True, blank=True, help_text="The POS takes the code no more, or a manager answers."
+    )
+    gone_at = models.DateTimeField(
+        null=True, blank=True, help_text="The sale is open without the code, voided or gone."
+    )
+    claimed_used_at = models.DateTimeField(
+        null=True, blank=True, help_text="A till says that the sale was completed."
+    )
+    sale = models.CharField(max_length=64, blank=True, help_text="The POS's id of the sale.")
+    sold_at = models.DateTimeField(null=True, blank=True)
+
     requested_at = models.DateTimeField(db_default=Now(), editable=False)
     changed_at = models.DateTimeField(db_default=Now(), editable=False)
     next_check_at = models.DateTimeField(
@@ -82,6 +118,7 @@ class PendingRedemption(models.Model):
     first_reversal_attempt_at = models.DateTimeField(
         null=True, blank=True, help_text="The point of no return: recorded before it is made."
     )
+    last_reversal_attempt_at = models.DateTimeField(null=True, blank=True)
     balance_before_reversal = models.IntegerField(null=True, blank=True)
     newest_row_before_reversal = models.DateTimeField(
         null=True, blank=True, help_text="The newest history row at the engine, by its clock."
@@ -90,6 +127,8 @@ class PendingRedemption(models.Model):
     objects: ClassVar = PendingRedemptionQuerySet.as_manager()
 
     class Meta:
+        verbose_name = "redemption"
+        verbose_name_plural = "redemptions"
         ordering: ClassVar = ["-requested_at"]
         indexes: ClassVar = [
             models.Index(fields=["state", "next_check_at"], name="redemptions_to_see_to"),
@@ -103,6 +142,14 @@ class PendingRedemption(models.Model):
             models.CheckConstraint(
                 condition=~Q(state__in=HAS_CODE) | ~Q(code=""),
                 name="an_issued_redemption_has_a_code",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=State.ISSUED) | ~Q(lease_until=None),
+                name="an_issued_redemption_has_a_lease",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=State.USED) | ~Q(sold_at=None),
+                name="a_used_redemption_was_sold",
             ),
             models.CheckConstraint(
                 condition=~Q(state=State.REFUSED) | (Q(code="") & ~Q(reason="")),
@@ -142,17 +189,33 @@ class PendingRedemption(models.Model):
     def __str__(self) -> str:
         return f"{self.offer_name} ({self.get_state_display()})"
 
-    def move(self, to: State, reason: str = Reason.NONE, **changes: Any) -> bool:
+    @property
+    def till_words(self) -> str:
+        """Where it stands, for an associate. Only what `open_for` lists has such words."""
+        return TILL_WORDS[self.state]
+
+    def move(
+        self,
+        to: State,
+        reason: str = Reason.NONE,
+        *,
+        only_from: Sequence[State] = (),
+        provided: Q = Q(),  # noqa: B008 - never changed
+        **changes: Any,
+    ) -> bool:
         """Go to `to` if the row still stands where `to` can be reached from; else change nothing.
 
         One conditional update, so that of two who try exactly one wins. The row is read again
-        either way. Pass `only_from=` to narrow the states it may come from.
+        either way. `only_from` narrows the states it may come from, `provided` the rest of it.
         """
-        sources = changes.pop("only_from", None) or sources_of(to)
+        sources = only_from or sources_of(to)
         moved = (
             type(self)
-            .objects.filter(pk=self.pk, state__in=sources)
-            .update(state=to, reason=reason, changed_at=Now(), next_check_at=Now(), **changes)
+            .objects.filter(provided, pk=self.pk, state__in=sources)
+            .update(
+                **{"next_check_at": Now(), **changes, "state": to, "reason": reason},
+                changed_at=Now(),
+            )
         )
         self.refresh_from_db()
         return bool(moved)
@@ -163,16 +226,20 @@ class PendingRedemption(models.Model):
         `reverse_when_found` is read after the row was moved, when nobody can set it any more.
         Raises IntegrityError when another open redemption holds the code; nothing has moved then.
         """
+        lease_until = Now() + timedelta(minutes=self.installation.lease_minutes)
+        found |= {"lease_until": lease_until, "next_check_at": lease_until}
         with transaction.atomic():
             issued = self.move(State.ISSUED, reason, **found)
             if issued and self.reverse_when_found:
                 self.end(Reason.UNDONE)
         return issued
 
-    def end(self, reason: str) -> bool:
-        """Promise to give an issued one back; a delayed one just ends, for it took no points."""
+    def end(
+        self, reason: str, *, only_from: Sequence[State] = (State.ISSUED,), **changes: Any
+    ) -> bool:
+        """Promise to give it back; a delayed one just ends, for it took no points."""
         to = State.CANCELLED if self.delayed else State.REVERSING
-        return self.move(to, reason, only_from=[State.ISSUED])
+        return self.move(to, reason, only_from=only_from, **changes)
 
     def claim(self, span: timedelta) -> bool:
         """Nobody else sees to this row for `span`; False when somebody else is at it already."""

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from django.db.models import F
+from django.db.models import F, Q
 from django.db.models.functions import Coalesce, Now
 
 from connectors.errors import Misconfigured, NotFound, OutsideError, Refused, Throttled
@@ -17,7 +17,7 @@ from redemptions.evidence import Sight, given_back
 from redemptions.looking import look
 from redemptions.models import PendingRedemption
 from redemptions.states import Reason, State
-from redemptions.timing import CHECK_EVERY, reversal_claim, settle_time
+from redemptions.timing import CHECK_EVERY, GIVE_UP_AFTER, reversal_claim, settle_time
 
 log = structlog.get_logger(__name__)
 
@@ -40,10 +40,14 @@ def give_back(engine: Yotpo, redemption: PendingRedemption) -> None:
 
 def attempt(engine: Yotpo, redemption: PendingRedemption) -> None:
     sight = look(engine, redemption)
+    if redemption.first_reversal_attempt_at:
+        if is_given_back(redemption, sight):
+            finish(redemption)
+            return
+        if redemption.sold_at is not None:
+            settle_sold(redemption, sight)
+            return
     engine_id = redemption.engine_id or find_engine_id(engine, redemption)
-    if redemption.first_reversal_attempt_at and is_given_back(redemption, sight):
-        finish(redemption)
-        return
     if not record_attempt(redemption, sight, engine_id):
         return
     try:
@@ -55,7 +59,34 @@ def attempt(engine: Yotpo, redemption: PendingRedemption) -> None:
 
 
 def is_given_back(redemption: PendingRedemption, sight: Sight) -> bool:
-    return given_back(redemption, sight, alone=redemption.is_reversed_alone()) is True
+    return verdict(redemption, sight) is True
+
+
+def verdict(redemption: PendingRedemption, sight: Sight) -> bool | None:
+    return given_back(redemption, sight, alone=redemption.is_reversed_alone())
+
+
+def settle_sold(redemption: PendingRedemption, sight: Sight) -> None:
+    """A sale came after the first attempt, so there is no other. Reading tells what that did."""
+    redemption.refresh_from_db()
+    if verdict(redemption, sight) is False and is_tried_for(redemption, settle_time()):
+        # Neither history nor balance shows it, long enough after: the sale has what is its own.
+        redemption.move(State.USED, Reason.SOLD, only_from=[State.REVERSING])
+    elif is_tried_for(redemption, GIVE_UP_AFTER):
+        redemption.move(State.DISPUTED, Reason.SOLD_UNCLEAR, only_from=[State.REVERSING])
+        log.error("redemption.disputed", redemption=str(redemption.id), reason=redemption.reason)
+    else:
+        PendingRedemption.objects.filter(pk=redemption.pk, state=State.REVERSING).update(
+            next_check_at=Now() + CHECK_EVERY
+        )
+
+
+def is_tried_for(redemption: PendingRedemption, span: timedelta) -> bool:
+    """So long ago was the last attempt that what it did must show."""
+    tried = PendingRedemption.objects.filter(
+        pk=redemption.pk, last_reversal_attempt_at__lte=Now() - span
+    )
+    return tried.exists()
 
 
 def find_engine_id(engine: Yotpo, redemption: PendingRedemption) -> int:
@@ -68,9 +99,12 @@ def find_engine_id(engine: Yotpo, redemption: PendingRedemption) -> int:
 
 def record_attempt(redemption: PendingRedemption, before: Sight, engine_id: int) -> bool:
     """Committed before the attempt is made, so that a crash counts as one."""
-    recorded = PendingRedemption.objects.filter(pk=redemption.pk, state=State.REVERSING).update(
+    recorded = PendingRedemption.objects.filter(
+        pk=redemption.pk, state=State.REVERSING, sold_at=None
+    ).update(
         engine_id=engine_id,
         reversal_attempts=F("reversal_attempts") + 1,
+        last_reversal_attempt_at=Now(),
         first_reversal_attempt_at=Coalesce("first_reversal_attempt_at", Now()),
         **known_before(redemption, before),
         next_check_at=Now() + reversal_claim(),
@@ -90,15 +124,23 @@ def known_before(redemption: PendingRedemption, before: Sight) -> dict[str, Any]
 
 
 def finish(redemption: PendingRedemption) -> None:
-    redemption.move(State.REVERSED, Reason.UNDONE, only_from=[State.REVERSING])
-    log.info("redemption.reversed", redemption=str(redemption.id))
+    """The points are back. Where a sale has the code as well, a manager decides."""
+    reversing = [State.REVERSING]
+    reason = redemption.reason or Reason.UNDONE
+    if redemption.move(State.REVERSED, reason, only_from=reversing, provided=Q(sold_at=None)):
+        log.info("redemption.reversed", redemption=str(redemption.id))
+    elif redemption.move(State.DISPUTED, Reason.SOLD_AFTER, only_from=reversing):
+        log.error("redemption.disputed", redemption=str(redemption.id), reason=redemption.reason)
 
 
 def settle_refusal(engine: Yotpo, redemption: PendingRedemption, refusal: Refused) -> None:
     """Refused: because it was done before, or because it cannot be. Reading tells, or a manager."""
     after = look(engine, redemption)
+    redemption.refresh_from_db()
     if is_given_back(redemption, after):
         finish(redemption)
+    elif redemption.sold_at is not None:
+        settle_sold(redemption, after)
     else:
         dispute(redemption, refusal, f"the balance is {after.customer.points_balance}")
 

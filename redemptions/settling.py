@@ -13,6 +13,7 @@ from connectors.errors import NotFound, OutsideError
 from connectors.yotpo.client import Yotpo
 from connectors.yotpo.payloads import CodeRecord, HistoryItem
 from redemptions.evidence import has_code, is_anothers, is_ours, suspects
+from redemptions.life import end_lease
 from redemptions.looking import look
 from redemptions.models import PendingRedemption
 from redemptions.reversal import give_back
@@ -41,6 +42,8 @@ def see_to(engine: Yotpo, redemption: PendingRedemption) -> PendingRedemption:
     give_up_waiting(redemption)
     if redemption.state == State.UNCERTAIN:
         settle(engine, redemption)
+    if redemption.state == State.ISSUED:
+        end_lease(redemption)
     if redemption.state == State.REVERSING:
         give_back(engine, redemption)
     return redemption
@@ -49,11 +52,13 @@ def see_to(engine: Yotpo, redemption: PendingRedemption) -> PendingRedemption:
 def see_to_all(engine: Yotpo) -> int:
     """Everything that is due now. Returns how many rows were looked at."""
     rows = PendingRedemption.objects.order_by("next_check_at")
-    due = [
-        pk
-        for kind in (rows.orphaned(answer_must_be_in()), rows.to_settle(), rows.to_reverse())
-        for pk in kind.values_list("pk", flat=True)[:A_PASS]
-    ]
+    kinds = (
+        rows.orphaned(answer_must_be_in()),
+        rows.to_settle(),
+        rows.to_end(),
+        rows.to_reverse(),
+    )
+    due = [pk for kind in kinds for pk in kind.values_list("pk", flat=True)[:A_PASS]]
     for pk in due:
         engine.limits.wait_for_background()
         see_to_one(engine, pk)
@@ -63,7 +68,9 @@ def see_to_all(engine: Yotpo) -> int:
 def see_to_one(engine: Yotpo, pk: UUID) -> None:
     """A row that cannot be seen to, for whatever reason, must not keep the others waiting."""
     try:
-        see_to(engine, PendingRedemption.objects.select_related("member").get(pk=pk))
+        see_to(
+            engine, PendingRedemption.objects.select_related("member", "installation").get(pk=pk)
+        )
     except DatabaseError:
         raise
     except Exception:

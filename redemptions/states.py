@@ -29,6 +29,15 @@ class Reason(models.TextChoices):
     REPLY_LOST = "reply_lost", "The engine's answer was lost"
     PROCESS_DIED = "process_died", "The process died before the answer"
     UNDONE = "undone", "Undone by the associate"
+    REMOVED = "removed", "Taken off the sale"
+    ABANDONED = "abandoned", "The sale was abandoned"
+    NOT_HEARD_OF = "not_heard_of", "Nothing was heard of the sale"
+    VOIDED = "voided", "The sale was voided"
+    BY_ENGINE = "by_engine", "The engine ended it"
+    BY_MANAGER = "by_manager", "A manager decided so"
+    SOLD = "sold", "A sale has the code"
+    SOLD_AFTER = "sold_after", "A sale has the code, and the points were given back"
+    SOLD_UNCLEAR = "sold_unclear", "A sale has the code; whether the points came back is not clear"
     LATE_REPLY = "late_reply", "The answer came after all"
     TWO_CANDIDATES = "two_candidates", "Two redemptions at the engine could be this one"
     NEVER_CLEAR = "never_clear", "The engine's history did not become clear"
@@ -56,7 +65,10 @@ TRANSITIONS: dict[State, dict[State, str]] = {
         State.REVERSING: "undone, abandoned or voided",
         State.CANCELLED: "delayed and ended, or ended by the engine",
     },
-    State.USED: {State.REVERSING: "the sale was voided before its order's first attempt"},
+    State.USED: {
+        State.REVERSING: "the sale was voided before its order's first attempt",
+        State.CANCELLED: "the same, of a delayed one",
+    },
     State.REVERSING: {
         State.REVERSED: "the engine gave the points back",
         State.USED: "a sale came before the first attempt",
@@ -85,6 +97,13 @@ UNDER_WAY = (State.REQUESTED, State.UNCERTAIN)
 # Points are gone and the code may still be taken: codes are unique among these.
 OPEN = (State.ISSUED, State.REVERSING)
 HAS_CODE = (State.ISSUED, State.USED, State.REVERSING, State.REVERSED, State.CANCELLED)
+# Where an open one stands, as it is said at a till.
+TILL_WORDS: dict[str, str] = {
+    State.REQUESTED: "being checked",
+    State.UNCERTAIN: "being checked",
+    State.ISSUED: "open",
+    State.REVERSING: "being undone",
+}
 # Nothing was taken, so the same act may be tried again under the same key.
 NOTHING_TAKEN = (Reason.NOT_SENT, Reason.THROTTLED)
 

@@ -1,13 +1,17 @@
 """Who embeds the panel, and where it stands: installations, stores, tills, associates."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 from zoneinfo import available_timezones
 
 import phonenumbers
 from django.core.exceptions import ValidationError
-from django.core.validators import RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
+from django.db.models import Q
 from django.db.models.functions import Now
+
+from stores.lines import LinesField
+from stores.origins import normal_origin, normal_word
 
 POS_ID = RegexValidator(
     r"^[A-Za-z0-9._:-]{1,64}\Z", "Use 1 to 64 letters, digits, dots, underscores, colons, hyphens."
@@ -57,14 +61,78 @@ class Installation(models.Model):
         default=OfferPolicy.PER_MEMBER,
         help_text="Sharing halves the calls, where no offer is restricted to some members.",
     )
+    origins = LinesField(
+        normal=normal_origin,
+        help_text="Pages that may show the panel in a frame, one a line: https://host or "
+        "https://host:port.",
+    )
+    lease_minutes = models.PositiveSmallIntegerField(
+        default=15,
+        validators=[MinValueValidator(1), MaxValueValidator(240)],
+        help_text="How long a code waits for its sale.",
+    )
+    unasked_reverse_minutes = models.PositiveIntegerField(
+        default=60,
+        validators=[MinValueValidator(1)],
+        help_text="How long after that a code is reversed of which the POS says nothing. Where "
+        "tills sell offline: until the end of the day.",
+    )
+    order_prefix = models.CharField(
+        max_length=64,
+        blank=True,
+        validators=[POS_ID],
+        help_text="Stands before the POS's sale id in orders at the engine, so that no two "
+        "installations send the same one. The first may go without; a later one gets its id and "
+        "a hyphen.",
+    )
+    excluded_origins = LinesField(
+        normal=normal_word,
+        help_text="Sales that say they come from here, one word a line, are recorded and not "
+        "delivered to the engine.",
+    )
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
         ordering: ClassVar = ["name"]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(lease_minutes__gte=1, lease_minutes__lte=240),
+                name="a_lease_lasts_from_1_to_240_minutes",
+            ),
+            models.CheckConstraint(
+                condition=Q(unasked_reverse_minutes__gte=1),
+                name="an_unasked_reversal_waits_for_1_minute_or_more",
+            ),
+            models.UniqueConstraint(
+                fields=["order_prefix"],
+                name="an_order_prefix_belongs_to_one_installation",
+                violation_error_code="unique",  # told beside the field
+                violation_error_message="Another installation has this order prefix: their sales "
+                "would be one order at the engine. Choose another, such as the id and a hyphen.",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
+
+    def save(self, *args: Any, **options: Any) -> None:
+        self.choose_order_prefix()
+        super().save(*args, **options)
+
+    def clean(self) -> None:
+        self.choose_order_prefix()
+
+    def choose_order_prefix(self) -> None:
+        """A new installation that was given none goes without, or else gets its id and a hyphen."""
+        if not self._state.adding or self.order_prefix:
+            return
+        if Installation.objects.filter(order_prefix="").exists():
+            self.order_prefix = f"{self.id}-"
+
+    def delivers(self, origin: str) -> bool:
+        """Whether sales from there go to the engine, and are not only recorded."""
+        return origin.strip().casefold() not in self.excluded_origins
 
 
 class Store(models.Model):

@@ -15,6 +15,7 @@ from connectors.errors import NotFound, ReplyLost
 from connectors.fields import list_of
 from connectors.limits import Limits
 from connectors.session import Session
+from connectors.yotpo.orders import Order, Refund
 from connectors.yotpo.payloads import (
     Campaign,
     CodeRecord,
@@ -163,6 +164,14 @@ class Yotpo:
             moves_points=True,
         ).acknowledge()
 
+    def create_order(self, order: Order, *, asked_at: float | None = None) -> None:
+        """Tell of a sale. Points come later: a yes only says that it was received."""
+        self._post("/orders", order.body(), asked_at=asked_at).acknowledge()
+
+    def create_refund(self, refund: Refund, *, asked_at: float | None = None) -> None:
+        """Tell of a refund. Worked off later: a yes only says that it was received."""
+        self._post("/refunds", refund.body(), asked_at=asked_at).acknowledge()
+
     def vip_tiers(self) -> list[Tier]:
         """https://loyaltyapi.yotpo.com/reference/fetch-vip-tiers
 
@@ -196,6 +205,14 @@ class Yotpo:
             pos_account_id=pos_account_id,
         )
         self._post("/customers", body).acknowledge()
+
+    def save_birthday(self, *, email: str, day: int, month: int, year: int | None = None) -> None:
+        """https://loyaltyapi.yotpo.com/reference/set-customer-birthday
+
+        Raises NotFound for a customer who is too new to be read.
+        """
+        body = present(customer_email=email, day=day, month=month, year=year)
+        self._post("/customer_birthdays", body).acknowledge()
 
     def campaigns(
         self, *, email: str | None = None, customer_id: str | None = None

@@ -6,7 +6,7 @@ import django.db.models.deletion
 import django.db.models.functions.datetime
 from django.db import migrations, models
 
-import members.encryption
+import database.encryption
 
 
 class Migration(migrations.Migration):
@@ -28,7 +28,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "email",
-                    members.encryption.EncryptedTextField(
+                    database.encryption.EncryptedTextField(
                         help_text="As the engine has it; every writing call uses it."
                     ),
                 ),
@@ -53,7 +53,7 @@ class Migration(migrations.Migration):
                         to="members.member",
                     ),
                 ),
-                ("figures", members.encryption.EncryptedTextField()),
+                ("figures", database.encryption.EncryptedTextField()),
                 (
                     "phone_index",
                     models.CharField(blank=True, db_index=True, editable=False, max_length=64),

@@ -108,7 +108,8 @@
     event.detail.headers.Authorization = `Bearer ${bearer.token}`;
   });
 
-  const isPoll = (config) => config.triggeringEvent == null || config.triggeringEvent.type === "load";
+  // A poll, or a field's check.
+  const isUnasked = ({ triggeringEvent }) => !/click|submit/.test(triggeringEvent?.type);
 
   // While one waits
 
@@ -141,8 +142,7 @@
 
   on("htmx:beforeRequest", (event) => {
     const { elt, requestConfig, target } = event.detail;
-    // A field that is checked says nothing of what was pressed after it.
-    if (isPoll(requestConfig) || elt.matches("input")) return;
+    if (isUnasked(requestConfig)) return;
     alertRegion.replaceChildren();
     takeBack(elt.closest("dialog"));
     query.removeAttribute("aria-invalid");
@@ -216,12 +216,14 @@
     if (requestConfig.elt.isConnected) return false;
     const shown = target === dialogs ? byId("member") : target.firstElementChild;
     const about = shown?.dataset.about;
-    return isPoll(requestConfig) || !about || !requestConfig.path.includes(about);
+    return isUnasked(requestConfig) || !about || !requestConfig.path.includes(about);
   }
 
   on("htmx:beforeSwap", (event) => {
     const { xhr, requestConfig } = event.detail;
     const dialog = requestConfig.elt.closest("dialog");
+    // What comes may take the focus.
+    endWaiting(event.detail);
     if (isTooLate(event.detail)) {
       event.detail.shouldSwap = false;
     } else if (dialog && xhr.responseText.trimStart().startsWith("<dialog")) {
@@ -267,9 +269,10 @@
     if (!target) return;
     if (target === alertRegion) readyTheWayOut();
     else if (requestConfig.elt.getAttribute("hx-swap") !== "none") speak(target);
-    if (target.id === "coupon-slot" && byId("member") && !isPoll(requestConfig)) showTogether();
+    if (target.id === "coupon-slot" && byId("member") && !isUnasked(requestConfig)) showTogether();
     // What was asked for in the dialog is what comes next, not the button that opened it.
     if (requestConfig.elt.closest("dialog") && document.activeElement === opener) target.firstElementChild?.focus({ preventScroll: true });
+    target.querySelector("[data-first]")?.focus();
     keepFocus();
   });
 
@@ -299,18 +302,17 @@
     return form.format(cents / 10 ** Math.min(form.resolvedOptions().maximumFractionDigits, 2));
   };
 
-  on("input", (event) => {
-    const field = event.target;
-    if (field === query) query.removeAttribute("aria-invalid");
-    if (!(field instanceof HTMLInputElement) || !field.dataset.rate) return;
+  on("input", ({ target: field }) => {
+    field.removeAttribute("aria-invalid");
+    if (!field.dataset.rate) return;
     // As the server reads it: a comma counts only between groups of three digits.
     const typed = field.value.replace(/\s/g, "");
     const points = /^(\d+|\d{1,3}(,\d{3})+)$/.test(typed) ? Number(typed.replaceAll(",", "")) : NaN;
     const most = Number(field.dataset.most);
-    const words = byId(field.dataset.worth);
-    if (!typed) words.textContent = "";
-    else if (!(points >= 1 && points <= most)) words.textContent = `Type a whole number from 1 to ${most.toLocaleString()}.`;
-    else words.textContent = `Worth ${money(Math.floor(points * Number(field.dataset.rate) + 1e-9), field.dataset.currency)}`;
+    const worth = points >= 1 && points <= most
+      ? `Worth ${money(Math.floor(points * field.dataset.rate + 1e-9), field.dataset.currency)}`
+      : `Type a whole number from 1 to ${most.toLocaleString()}.`;
+    byId(field.dataset.worth).textContent = typed && worth;
   });
 
   // A payment card's number was typed: it must not stay in sight either.
@@ -318,6 +320,15 @@
     const field = event.target.matches("input") ? event.target : event.target.querySelector("input");
     if (field) field.value = "";
   });
+
+  // How long the code is kept, counted from when it was drawn: no clock is compared.
+  setInterval(() => {
+    const lease = document.querySelector("[data-lease]");
+    if (!lease) return;
+    lease.until ??= performance.now() + lease.dataset.lease * 1000;
+    const left = Math.round((lease.until - performance.now()) / 1000);
+    lease.textContent = left > 0 ? `${Math.floor(left / 60)}:${`${left % 60}`.padStart(2, 0)}` : lease.dataset.over;
+  }, 1000);
 
   // Buttons of our own
 

@@ -11,6 +11,7 @@ from django.test import Client
 from access.models import Bearer
 from associates.tokens import mint_act
 from members.models import Member
+from sandbox.yotpo.seed_offers import OFFERS
 from stores.models import Associate, Till
 
 FORM = "application/x-www-form-urlencoded"
@@ -18,6 +19,7 @@ NEVER_SEEN = uuid.UUID("0b5f7b6e-6f0b-4a53-9f0f-0d7f5a1b2c3d")
 
 FIVE_OFF, TEN_OFF, TWENTY_FIVE_OFF = 90121, 90122, 90123
 POINTS_FOR_DOLLARS, TOTE_BAG, BIRTHDAY_TREAT = 90130, 90140, 90141
+PRICES = {offer.id: offer.cost or 0 for offer in OFFERS}
 
 Value = str | bytes
 
@@ -56,7 +58,7 @@ class Panel:
     def act(self, member: Member | uuid.UUID, offer_id: int) -> str:
         """An act's token, as a dialog would hold it, for whatever offer."""
         member_id = member if isinstance(member, uuid.UUID) else member.id
-        return mint_act(self.associate.id, member_id, offer_id)
+        return mint_act(self.associate.id, member_id, offer_id, PRICES.get(offer_id, 0))
 
 
 def text_of(answer: HttpResponse) -> str:

@@ -3,10 +3,12 @@
 import uuid
 from collections.abc import Callable
 from decimal import Decimal
+from html import escape
 from typing import Any
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from associates.tokens import (
     PAGE_SECONDS,
@@ -40,6 +42,7 @@ from tests.associates.panel import (
     text_of,
     words,
 )
+from tests.support.offers import five_off, list_offers
 
 CREATE = "POST /redemptions"
 OFFER = Offer(FIVE_OFF, "$5 off", "", Kind.FIXED, 500, 500, "USD", None)
@@ -138,9 +141,9 @@ def test_who_it_is_for_can_have_it(panel: Panel, sandbox: Sandbox) -> None:
 
 TOO_MUCH: dict[str, tuple[int, dict[str, str], str]] = {
     "a dear offer": (TEN_OFF, {}, "310 more points than the 640"),
-    "one point too many": (POINTS_FOR_DOLLARS, {"points": "641"}, "1 more point"),
-    "a million": (POINTS_FOR_DOLLARS, {"points": "1000000"}, "999,360 more points"),
-    "15 digits": (POINTS_FOR_DOLLARS, {"points": "9" * 15}, "more points than the 640"),
+    "one point too many": (POINTS_FOR_DOLLARS, {"points": "641"}, "There are only 640 points."),
+    "a million": (POINTS_FOR_DOLLARS, {"points": "1000000"}, "There are only 640 points."),
+    "15 digits": (POINTS_FOR_DOLLARS, {"points": "9" * 15}, "There are only 640 points."),
 }
 
 
@@ -182,6 +185,123 @@ def test_a_member_whom_we_never_saw_is_not_known(panel: Panel) -> None:
     ):
         assert answer.status_code == 404
         assert "not known here" in words(answer)
+
+
+# What the dialog said, and is not so
+
+
+def dialog_of(panel: Panel, member: Member, name: str) -> Any:
+    return panel.post(f"members/{member.id}/ask", buttons(panel.look_up(member.email))[name])
+
+
+def fields_of(dialog: Any) -> dict[str, Value]:
+    return {name: hidden(dialog, name) for name in ("act", "shown")}
+
+
+@pytest.mark.usefixtures("nothing_moves")
+@pytest.mark.parametrize("price", [600, 400], ids=["dearer", "cheaper"])
+def test_at_another_price_than_was_shown_it_is_asked_again(
+    panel: Panel, mara: Member, sandbox: Sandbox, price: int
+) -> None:
+    dialog = dialog_of(panel, mara, "$5 off")
+    list_offers(sandbox, five_off(price))
+    answer = panel.post("redeem", fields_of(dialog))
+    assert answer.status_code == 409
+    assert words(answer) == f"The price has changed: it is {price} points now. Nothing was spent."
+    assert f">{price}</span> points for $5.00; {640 - price} will be left." in text_of(answer)
+    assert not PendingRedemption.objects.exists()
+
+
+def test_asked_again_at_the_new_price_it_is_had_for_that(
+    panel: Panel, mara: Member, sandbox: Sandbox
+) -> None:
+    dialog = dialog_of(panel, mara, "$5 off")
+    list_offers(sandbox, five_off(600))
+    again = panel.post("redeem", fields_of(dialog))
+    coupon = panel.post("redeem", fields_of(again))
+    assert code_of(coupon)
+    assert PendingRedemption.objects.get().points == 600
+
+
+@pytest.mark.usefixtures("nothing_moves")
+def test_a_new_price_beyond_the_members_points_is_told(
+    panel: Panel, mara: Member, sandbox: Sandbox
+) -> None:
+    dialog = dialog_of(panel, mara, "$5 off")
+    list_offers(sandbox, five_off(700))
+    answer = panel.post("redeem", fields_of(dialog))
+    assert answer.status_code == 422
+    assert words(answer) == "$5 off costs 700 points now; there are 640."
+
+
+def test_what_was_done_at_the_old_price_stays_done(
+    panel: Panel, mara: Member, sandbox: Sandbox
+) -> None:
+    fields = fields_of(dialog_of(panel, mara, "$5 off"))
+    code = code_of(panel.post("redeem", fields))
+    list_offers(sandbox, five_off(600))
+    assert code_of(panel.post("redeem", fields)) == code
+
+
+MISTYPED = {
+    "letters": ("ten", "Type how many points to spend: a whole number, 1 or more."),
+    "zero": ("0", "Type how many points to spend: a whole number, 1 or more."),
+    "a fraction": ("1.5", "Type how many points to spend: a whole number, 1 or more."),
+    "nothing": ("", "Type how many points to spend: a whole number, 1 or more."),
+    "markup": ('"><b>', "Type how many points to spend: a whole number, 1 or more."),
+    "too many": ("641", "There are only 640 points."),
+}
+
+
+@pytest.mark.usefixtures("nothing_moves")
+@pytest.mark.parametrize(("typed", "said"), MISTYPED.values(), ids=MISTYPED.keys())
+def test_a_mistyped_number_of_points_stays_in_the_dialog(
+    panel: Panel, mara: Member, typed: str, said: str
+) -> None:
+    fields = fields_of(dialog_of(panel, mara, "Points for dollars"))
+    answer = panel.post("redeem", {**fields, "points": typed})
+    page = answer.content.decode()
+    assert answer.status_code == 422
+    assert page.startswith("<dialog")
+    assert f'value="{escape(typed)}" aria-invalid="true"' in page
+    assert f'id="points-worth" class="worth" role="status">{said}<' in page
+    assert hidden(answer, "act") == fields["act"]
+
+
+def test_typed_anew_it_is_the_same_act(panel: Panel, mara: Member, sandbox: Sandbox) -> None:
+    fields = fields_of(dialog_of(panel, mara, "Points for dollars"))
+    again = panel.post("redeem", {**fields, "points": "1.5"})
+    assert code_of(panel.post("redeem", {**fields_of(again), "points": "15"}))
+    assert sandbox.balance(mara.email) == 625
+
+
+def test_the_dialog_says_how_many_points_there_are_by_now(
+    panel: Panel, bea: Member, sandbox: Sandbox
+) -> None:
+    fields = fields_of(dialog_of(panel, bea, "Points for dollars"))
+    sandbox.adjust(bea.email, -10)
+    answer = panel.post("redeem", {**fields, "points": "505"})
+    assert "There are only 500 points." in text_of(answer)
+    assert "1 to 500<" in text_of(answer)
+
+
+def test_without_any_points_left_another_number_is_not_asked_for(
+    panel: Panel, bea: Member, sandbox: Sandbox
+) -> None:
+    fields = fields_of(dialog_of(panel, bea, "Points for dollars"))
+    sandbox.adjust(bea.email, -510)
+    answer = panel.post("redeem", {**fields, "points": "5"})
+    assert (answer.status_code, answer["HX-Retarget"]) == (422, "#alert")
+    assert words(answer) == "There are only 0 points."
+
+
+@pytest.mark.usefixtures("nothing_moves")
+def test_a_mistyped_number_asks_for_no_other_member(
+    panel: Panel, mara: Member, bea: Member
+) -> None:
+    others = fields_of(dialog_of(panel, bea, "Points for dollars"))["shown"]
+    answer = panel.redeem(panel.act(mara, POINTS_FOR_DOLLARS), shown=others, points="ten")
+    assert (answer.status_code, answer["HX-Retarget"]) == (422, "#alert")
 
 
 # Acts of others
@@ -310,7 +430,7 @@ def test_what_cannot_be_undone_is_told(
     state: State,
     said: str,
 ) -> None:
-    PendingRedemption.objects.update(state=state)
+    PendingRedemption.objects.update(state=state, sold_at=timezone.now())
     answer = panel.post(f"redemptions/{redemption.id}/undo", {"member": str(mara.id)})
     assert answer.status_code == 409
     assert said in words(answer)
@@ -393,7 +513,7 @@ NEW = NewMember("ida@example.com", None, "Ida", None, marketing_emails=True)
 MEMBER_ID = uuid.uuid4()
 SHOWN = Shown(MEMBER_ID, 640, (OFFER, ANY_POINTS))
 TOKENS: dict[str, tuple[Callable[[], str], Callable[[str], Any]]] = {
-    "act": (lambda: mint_act(7, MEMBER_ID, FIVE_OFF), read_act),
+    "act": (lambda: mint_act(7, MEMBER_ID, FIVE_OFF, 500), read_act),
     "shown": (lambda: sign_shown(SHOWN), read_shown),
     "new member": (lambda: sign_new_member(NEW), read_new_member),
 }
@@ -402,6 +522,7 @@ TOKENS: dict[str, tuple[Callable[[], str], Callable[[str], Any]]] = {
 def test_tokens_bring_back_what_they_were_given() -> None:
     act = read_act(TOKENS["act"][0]())
     assert (act.associate_id, act.member_id, act.offer_id) == (7, MEMBER_ID, FIVE_OFF)
+    assert act.price == 500
     assert read_shown(TOKENS["shown"][0]()) == SHOWN
     assert read_new_member(TOKENS["new member"][0]()) == NEW
 

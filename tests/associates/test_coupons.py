@@ -1,5 +1,6 @@
 """The code as it is shown: in letters, as Code 128 and as QR, and its age."""
 
+import re
 import xml.etree.ElementTree as ET
 from datetime import timedelta
 from typing import Any
@@ -11,8 +12,10 @@ from associates.coupons import bars, coupon_context, qr, refusal
 from associates.templatetags.panel import age, points, thousands
 from members.models import Member
 from offers.catalogue import Kind
+from redemptions.life import hold, note_applied
 from redemptions.models import PendingRedemption
 from redemptions.states import Reason, State
+from sandbox.control import Sandbox
 from tests.associates.panel import FIVE_OFF, Panel, code_of, text_of, words
 
 CODES = {
@@ -88,7 +91,9 @@ def test_every_state_but_a_refusal_has_words() -> None:
 @pytest.mark.parametrize("state", TOLD)
 def test_each_state_is_told(panel: Panel, mara: Member, state: State) -> None:
     panel.redeem(panel.act(mara, FIVE_OFF))
-    PendingRedemption.objects.update(state=state, first_reversal_attempt_at=timezone.now())
+    PendingRedemption.objects.update(
+        state=state, sold_at=timezone.now(), first_reversal_attempt_at=timezone.now()
+    )
     redemption = PendingRedemption.objects.get()
     answer = panel.get(f"redemptions/{redemption.id}", {"member": str(mara.id)})
     assert answer.status_code == 200
@@ -171,3 +176,49 @@ def test_thousands_are_set_apart(number: int, shown: str) -> None:
 )
 def test_points_are_said_as_one_says_them(number: int, said: str) -> None:
     assert points(number) == said
+
+
+def test_a_code_says_how_long_it_is_kept(panel: Panel, mara: Member) -> None:
+    page = text_of(panel.redeem(panel.act(mara, FIVE_OFF)))
+    assert re.search(r"Kept for this sale: <[^>]+>1[45]:\d\d<", page)
+    assert "Keep longer" in page
+
+
+def test_it_is_kept_longer_once(panel: Panel, mara: Member) -> None:
+    panel.redeem(panel.act(mara, FIVE_OFF))
+    redemption = PendingRedemption.objects.get()
+    answer = panel.post(f"redemptions/{redemption.id}/extend", {"member": str(mara.id)})
+    page = text_of(answer)
+    assert re.search(r">(29|30):\d\d<", page)
+    assert "Keep longer" not in page
+    again = panel.post(f"redemptions/{redemption.id}/extend", {"member": str(mara.id)})
+    assert again.status_code == 409
+    assert "once already" in text_of(again)
+
+
+def test_when_time_is_up_it_says_what_comes(panel: Panel, mara: Member) -> None:
+    panel.redeem(panel.act(mara, FIVE_OFF))
+    PendingRedemption.objects.update(lease_until=timezone.now())
+    redemption = PendingRedemption.objects.get()
+    page = text_of(panel.get(f"redemptions/{redemption.id}", {"member": str(mara.id)}))
+    assert "Time is up: the points go back by themselves" in page
+    assert "Keep longer" in page
+
+
+def test_while_payment_runs_its_time_stands_still(panel: Panel, mara: Member) -> None:
+    panel.redeem(panel.act(mara, FIVE_OFF))
+    redemption = PendingRedemption.objects.get()
+    hold(redemption)
+    page = text_of(panel.get(f"redemptions/{redemption.id}", {"member": str(mara.id)}))
+    assert "its time stands still" in page
+    assert "data-lease" not in page
+
+
+def test_a_code_on_a_sale_is_not_undone_here(panel: Panel, mara: Member, sandbox: Sandbox) -> None:
+    panel.redeem(panel.act(mara, FIVE_OFF))
+    redemption = PendingRedemption.objects.get()
+    note_applied(redemption)
+    answer = panel.post(f"redemptions/{redemption.id}/undo", {"member": str(mara.id)})
+    assert answer.status_code == 409
+    assert "Take it off there first" in text_of(answer)
+    assert sandbox.balance(mara.email) == 140

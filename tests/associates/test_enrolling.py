@@ -15,6 +15,8 @@ IDA: dict[str, Value] = {
     "last_name": "Nightfall",
 }
 
+MARAS_PHONE = "+14155550123"
+
 
 def value_of(page: str, name: str) -> str:
     return page.partition(f'name="{name}"')[2].partition('value="')[2].partition('"')[0]
@@ -96,7 +98,8 @@ def test_in_the_end_the_new_member_is_shown(panel: Panel, sandbox: Sandbox) -> N
     waiting = panel.post("enrol", IDA)
     fields = {name: hidden(waiting, name) for name in ("new", "tries", "sure")}
     answer = panel.post("enrol/wait", fields)
-    assert "Welcome! The new member is enrolled." in words(answer)
+    assert 'class="success" data-say>Welcome! The new member is enrolled.<' in text_of(answer)
+    assert "Welcome" not in words(answer)
     assert ">Ida Nightfall<" in text_of(answer)
     assert sandbox.call_counts()[ENROL] == 1
 
@@ -122,7 +125,7 @@ def test_a_consent_is_kept_once_with_who_asked_and_where(
 def test_a_member_by_that_email_is_shown_and_not_changed(
     panel: Panel, sandbox: Sandbox, email: str
 ) -> None:
-    answer = panel.post("enrol", {**IDA, "email": email, "force": "1"})
+    answer = panel.post("enrol", {**IDA, "email": email, "shared": IDA["phone"]})
     assert answer.status_code == 200
     assert "Already a member: nothing was changed." in words(answer)
     assert ">Mara Quill<" in text_of(answer)
@@ -138,16 +141,33 @@ def test_a_member_by_that_phone_is_named_and_masked(panel: Panel, sandbox: Sandb
     assert "M••• Q•••" in page
     assert "m•••@example.com" in page
     assert "Mara" not in page
-    assert (value_of(page, "email"), value_of(page, "force")) == ("ida@example.com", "1")
+    assert (value_of(page, "email"), value_of(page, "shared")) == ("ida@example.com", MARAS_PHONE)
+    assert value_of(page, "query") == "(415) 555-0123"
     assert "Enrol anyway" in page
     assert ENROL not in sandbox.call_counts()
 
 
 def test_on_a_clear_yes_a_family_shares_its_phone(panel: Panel, sandbox: Sandbox) -> None:
-    answer = panel.post("enrol", {**IDA, "phone": "(415) 555-0123", "force": "1"})
+    answer = panel.post("enrol", {**IDA, "phone": "415.555.0123", "shared": MARAS_PHONE})
     assert answer.status_code == 200
     assert sandbox.call_counts()[ENROL] == 1
     assert sandbox.customers()[-1]["phone_number"] == "+14155550123"
+
+
+@pytest.mark.usefixtures("nothing_moves")
+def test_the_yes_to_one_number_is_none_to_another(panel: Panel) -> None:
+    answer = panel.post("enrol", {**IDA, "phone": "919 555 0111", "shared": MARAS_PHONE})
+    assert answer.status_code == 409
+    assert "This phone number belongs to" in text_of(answer)
+
+
+@pytest.mark.parametrize("phone", ["(415) 555-0188", "555-0188", ""])
+def test_what_was_said_of_a_phone_goes_when_another_is_typed(panel: Panel, phone: str) -> None:
+    gone = '<div id="likely" hidden hx-swap-oob="true"></div>'
+    answer = panel.post("new/check", {**IDA, "phone": phone, "field": "phone"})
+    assert text_of(answer).endswith(gone)
+    answer = panel.post("new/check", {**IDA, "phone": phone, "field": "email"})
+    assert gone not in text_of(answer)
 
 
 def test_pressed_twice_nobody_is_made_twice(panel: Panel, sandbox: Sandbox) -> None:

@@ -9,9 +9,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from associates import member_screen
 from members import last_known
 from members.models import LastKnown, Member
+from offers import reach
 from offers.catalogue import catalogue
 from redemptions.models import PendingRedemption
 from sandbox.control import Sandbox
@@ -24,6 +24,7 @@ from tests.associates.panel import (
     text_of,
     words,
 )
+from tests.support.offers import ANY_POINTS, list_offers
 
 
 def page_of(panel: Panel, query: str) -> str:
@@ -49,6 +50,19 @@ def test_offers_in_reach_stand_before_those_nearly_in_reach(panel: Panel) -> Non
     page = " ".join(text_of(answer).split())
     assert page.index("Nearly there") < page.index("310 points missing")
     assert "1,560 points missing" in page
+
+
+def test_an_offer_of_any_number_of_points_is_nothing_to_save_for(panel: Panel) -> None:
+    page = page_of(panel, "zed@example.com")
+    assert "Nearly there" in page
+    assert 'Tote bag voucher</strong> <span class="hint">300 points missing' in page
+    assert "Points for dollars" not in page
+
+
+def test_it_is_named_where_there_is_nothing_else(panel: Panel, sandbox: Sandbox) -> None:
+    list_offers(sandbox, ANY_POINTS)
+    page = page_of(panel, "zed@example.com")
+    assert 'Points for dollars</strong> <span class="hint">1 point missing' in page
 
 
 def test_a_variable_offer_shows_what_all_points_are_worth(panel: Panel) -> None:
@@ -163,7 +177,7 @@ def test_both_questions_are_asked_side_by_side(
         return reading
 
     monkeypatch.setattr(catalogue, "read", meet(catalogue.read))
-    monkeypatch.setattr(member_screen, "find_or_recall", meet(member_screen.find_or_recall))
+    monkeypatch.setattr(reach, "find_or_recall", meet(reach.find_or_recall))
     assert "$5 off" in buttons(panel.look_up("mara@example.com"))
 
 
@@ -240,7 +254,7 @@ def test_open_codes_are_listed_with_their_age(
     page = page_of(panel, "mara@example.com")
     code = PendingRedemption.objects.get().code
     assert '<ul role="list" aria-label="Pending" class="rows">' in page
-    assert f'300 points · <span class="code">{code}</span> · issued · 7 min ago' in page
+    assert f'300 points · <span class="code">{code}</span> · open · 7 min ago' in page
 
 
 def test_a_code_that_was_undone_is_listed_no_more(panel: Panel, mara: Member) -> None:

@@ -38,7 +38,9 @@ def test_a_server_logs_its_requests_and_nobody(server: Panel, sandbox: Sandbox) 
     member_id = server.database.execute("SELECT member_id FROM redemptions_pendingredemption")[0][0]
     assert page.undo(coupon.text, str(uuid.UUID(str(member_id)))).ok
     page.post("/panel/demo/enrol", email="mara@example.com", last_name="Quill")
-    page.post("/panel/demo/enrol", email="ida@example.com", phone="(415) 555-0123", force="1")
+    page.post(
+        "/panel/demo/enrol", email="ida@example.com", phone="(415) 555-0123", shared="+14155550123"
+    )
     sandbox.fault("GET /customers", "drop_before", times=None)
     page.post("/panel/demo/lookup", query="pia@example.com")
     page.http.get(f"{server.url}/mara@example.com?phone=%2B14155550123", timeout=10)

@@ -27,7 +27,7 @@ def test_who_was_not_found_is_enrolled_and_then_shown(till: Till, sandbox: Sandb
     expect(till.enrolment).to_contain_text("Enrolling Nova")
     expect(till.enrolment.get_by_role("progressbar")).to_be_visible()
     expect(till.member.get_by_role("heading", name="Nova Person")).to_be_visible()
-    expect(till.main.get_by_text("Welcome! The new member is enrolled.")).to_be_visible()
+    expect(till.main.get_by_text("Welcome! The new member is enrolled.")).to_have_class("success")
     till.expect_points("0")
     assert sandbox.call_counts()["POST /customers"] == 1
     assert len(named(sandbox, NEW)) == 1
@@ -50,6 +50,24 @@ def test_new_member_takes_over_what_stands_in_the_look_up(till: Till):
     till.start_enrolment()
     expect(till.email).to_have_value(NEW)
     expect(till.phone).to_have_value("")
+
+
+@pytest.mark.parametrize(("query", "field"), [("", "Email"), (NEW, "Phone"), (NEW_PHONE, "Email")])
+def test_the_form_begins_at_its_first_empty_field(till: Till, query: str, field: str):
+    till.query.fill(query)
+    till.start_enrolment()
+    first = till.enrolment.get_by_role("textbox", name=field, exact=True)
+    expect(first).to_be_focused()
+    till.page.keyboard.type("a")
+    expect(first).to_have_value("a")
+
+
+@pytest.mark.provokes(404)
+def test_who_was_not_found_is_enrolled_from_the_keyboard(till: Till):
+    till.ask(NEW)
+    expect(till.spoken).to_contain_text("Nobody has this email")  # so the button can be pressed
+    till.page.get_by_role("button", name="Enrol this customer").press("Enter")
+    expect(till.phone).to_be_focused()
 
 
 def test_nobody_consents_to_marketing_by_default(till: Till, sandbox: Sandbox, database: Database):
@@ -153,6 +171,48 @@ def test_somebody_elses_phone_asks_first(till: Till, sandbox: Sandbox):
     assert sandbox.call_counts()["POST /customers"] == 1
 
 
+@pytest.mark.provokes(409)
+def test_whose_phone_it_is_is_looked_up_with_one_press(till: Till, sandbox: Sandbox):
+    ask_about_maras_phone(till)
+    till.enrolment.get_by_role("button", name="Look up this number").press("Enter")
+    expect(till.member.get_by_role("heading", name="Mara Quill")).to_be_visible()
+    expect(till.member).to_contain_text("Found by phone.")
+    expect(till.enrolment).to_have_count(0)
+    assert "POST /customers" not in sandbox.call_counts()
+
+
+def ask_about_maras_phone(till: Till) -> None:
+    till.start_enrolment()
+    till.email.fill(NEW)
+    till.phone.fill("(415) 555-0123")
+    till.enrol_button.click()
+    till.expect_alert("This phone number belongs to M••• Q•••")
+
+
+@pytest.mark.provokes(409)
+def test_with_another_phone_nothing_is_said_of_the_one_before(till: Till, sandbox: Sandbox):
+    ask_about_maras_phone(till)
+    till.phone.fill(NEW_PHONE)
+    till.phone.press("Tab")
+    till.expect_no_alert()
+    expect(till.enrolment.get_by_role("button", name="Look up this number")).to_have_count(0)
+    expect(till.enrolment.get_by_role("button", name="Enrol anyway")).to_have_count(0)
+    expect(till.email).to_have_value(NEW)
+    expect(till.first_name).to_be_focused()
+    till.enrol_button.click()
+    expect(till.main.get_by_text("Welcome! The new member is enrolled.")).to_be_visible()
+    assert named(sandbox, NEW)[0]["phone_number"] == "+14155550188"
+
+
+@pytest.mark.provokes(409)
+def test_the_enter_key_asks_again_and_enrols_nobody_anyway(till: Till, sandbox: Sandbox):
+    ask_about_maras_phone(till)
+    with till.page.expect_response("**/enrol") as answer:
+        till.email.press("Enter")
+    assert answer.value.status == 409
+    assert "POST /customers" not in sandbox.call_counts()
+
+
 def test_a_double_click_enrols_once(till: Till, sandbox: Sandbox):
     sandbox.fault("POST /customers", "slow", seconds=0.5)
     till.start_enrolment()
@@ -188,15 +248,15 @@ def test_engine_down_keeps_what_was_typed(till: Till, sandbox: Sandbox):
 
 
 @pytest.mark.provokes(503)
-def test_a_field_that_is_checked_takes_no_words_away(till: Till, sandbox: Sandbox):
+def test_a_field_that_is_checked_takes_no_alert_away(till: Till, sandbox: Sandbox):
     till.start_enrolment()
     till.email.fill(NEW)
     sandbox.fault("*", "drop_before", times=None)
     till.enrol_button.click()
     till.expect_alert("The loyalty system can't be reached.")
-    with till.page.expect_response("**/new/check"):
-        till.last_name.fill("Vance")
-        till.last_name.press("Tab")
+    till.phone.fill("555-0188")
+    till.phone.press("Tab")
+    expect(till.enrolment).to_contain_text("That phone number is incomplete: add the area code.")
     till.expect_alert("The loyalty system can't be reached.")
 
 

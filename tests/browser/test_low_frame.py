@@ -71,10 +71,23 @@ def test_a_lost_connection_comes_into_view(till: Till):
     expect(till.page.get_by_role("alert")).to_be_in_viewport()
 
 
-def test_the_enrolment_comes_into_view(till: Till):
+@pytest.mark.parametrize("query", ["", "new.person@example.com"])
+def test_the_enrolment_comes_into_view(till: Till, query: str):
     scroll_to_the_last_offer(till)
+    till.query.evaluate("(field, text) => { field.value = text }", query)
     till.start_enrolment()
-    expect(till.email).to_be_in_viewport()
+    first = till.phone if query else till.email
+    expect(first).to_be_focused()
+    expect(first).to_be_in_viewport(ratio=1)
+    expect(
+        till.enrolment.get_by_text("Phone" if query else "Email", exact=True)
+    ).to_be_in_viewport()
+
+
+def test_an_enrolment_below_the_fold_comes_into_view(till: Till):
+    till.page.set_viewport_size({"width": 360, "height": 200})
+    till.start_enrolment()
+    expect(till.email).to_be_in_viewport(ratio=1)
 
 
 @pytest.mark.provokes(422)

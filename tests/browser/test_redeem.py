@@ -7,8 +7,10 @@ import pytest
 from playwright.sync_api import BrowserContext, expect
 
 from sandbox.control import Sandbox
+from tests.browser.fit import expect_it_fits
 from tests.browser.held import Held
 from tests.browser.till import Till
+from tests.support.offers import five_off, list_offers
 from tests.support.servers import Database
 from tests.support.waiting import until
 
@@ -72,23 +74,72 @@ def test_points_out_of_bounds_are_called_so_while_typing(till: Till, typed: str)
     expect(dialog).to_contain_text("Type a whole number from 1 to 640.")
 
 
+WHOLE = "Type how many points to spend: a whole number, 1 or more."
+
+
 @pytest.mark.provokes(422)
 @pytest.mark.parametrize(
     ("typed", "words"),
     [
-        ("641", "That takes 1 more points than the 640 there are."),
-        ("0", "Type how many points to spend"),
-        ("1.5", "Type how many points to spend"),
-        ("", "Type how many points to spend"),
+        ("641", "There are only 640 points."),
+        ("0", WHOLE),
+        ("1.5", WHOLE),
+        ("ten", WHOLE),
+        ("", WHOLE),
     ],
-    ids=["one-too-many", "none", "fraction", "nothing"],
+    ids=["one-too-many", "none", "fraction", "letters", "nothing"],
 )
-def test_points_out_of_bounds_take_nothing(till: Till, sandbox: Sandbox, typed: str, words: str):
+def test_a_mistyped_number_of_points_is_mended_in_the_dialog(
+    till: Till, sandbox: Sandbox, typed: str, words: str
+):
     till.look_up_mara()
     till.redeem("Points for dollars", points=typed)
-    till.expect_alert(words)
-    expect(till.coupon).to_have_count(0)
+    expect(till.points_field).to_have_attribute("aria-invalid", "true")
+    expect(till.points_field).to_have_accessible_description(re.compile(re.escape(words)))
+    expect(till.points_field).to_have_value(typed)
+    expect(till.points_field).to_be_focused()
+    expect(till.dialog).to_contain_text("Mara Quill")
+    expect(till.dialog).to_contain_text(words)
+    expect_it_fits(till.page)
+    till.expect_no_alert()
     assert sandbox.balance(MARA) == 640
+
+    till.points_field.fill("64")
+    expect(till.points_field).not_to_have_attribute("aria-invalid", "true")
+    expect(till.dialog).not_to_contain_text(words)
+    expect(till.dialog).to_contain_text("Worth $0.64")
+    till.page.keyboard.press("Enter")
+    till.shown_code()
+    expect(till.dialog).to_have_count(0)
+    assert sandbox.balance(MARA) == 576
+
+
+@pytest.mark.provokes(422)
+def test_a_mistyped_number_beside_an_open_code_keeps_the_focus(till: Till):
+    till.look_up_mara()
+    code = till.redeemed("Points for dollars", points="100")
+    till.expect_points("540")
+    till.choose("Points for dollars")
+    till.points_field.fill("ten")
+    till.another_button.click()
+    expect(till.dialog).to_contain_text("Type how many points to spend")
+    expect(till.dialog).to_contain_text(code)
+    expect(till.points_field).to_be_focused()
+
+
+@pytest.mark.provokes(409)
+def test_a_price_that_changed_is_asked_about_again(till: Till, sandbox: Sandbox):
+    till.look_up_mara()
+    till.choose("$5 off")
+    list_offers(sandbox, five_off(600))
+    till.redeem_button.click()
+    till.expect_alert("The price has changed: it is 600 points now. Nothing was spent.")
+    expect(till.dialog).to_contain_text("600 points for $5.00; 40 will be left.")
+    expect(till.dialog).to_contain_text("Mara Quill")
+    assert sandbox.balance(MARA) == 640
+
+    till.redeem_button.click()
+    expect(till.coupon).to_contain_text("600 points taken")
 
 
 def test_all_points_can_be_spent_to_the_last_one(till: Till):
@@ -261,7 +312,7 @@ def test_an_open_code_is_listed_with_its_age_and_can_be_opened_again(
     till.look_up_mara()
     expect(till.coupon).to_have_count(0)
     expect(till.pending).to_contain_text(code)
-    expect(till.pending).to_contain_text("5 min ago")
+    expect(till.pending).to_contain_text(f"500 points · {code} · open · 5 min ago")
 
     till.pending.get_by_role("button", name="Show $5 off, 5 min ago").click()
     expect(till.code).to_have_text(code)

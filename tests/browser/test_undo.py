@@ -1,5 +1,6 @@
 """Undo gives the points back, once."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -104,7 +105,9 @@ def test_a_code_that_a_sale_has_used_cannot_be_undone(
 ):
     till.look_up_mara()
     till.redeemed("$5 off")
-    database.execute("UPDATE redemptions_pendingredemption SET state = 'used'")
+    database.execute(
+        "UPDATE redemptions_pendingredemption SET state = 'used', sold_at = changed_at"
+    )
     till.undo()
     till.expect_alert("This code was used in a sale. Refund the sale instead.")
     assert sandbox.balance(MARA) == 140
@@ -113,3 +116,24 @@ def test_a_code_that_a_sale_has_used_cannot_be_undone(
 def reversals(sandbox: Sandbox) -> list[int]:
     """The points that the engine gave back to Mara."""
     return [row["points"] for row in sandbox.ledger(MARA) if row["kind"] == "reversal"]
+
+
+def test_the_time_of_a_code_runs_and_is_made_longer_once(till: Till):
+    till.look_up_mara()
+    till.redeemed("$5 off")
+    clock = till.coupon.locator("[data-lease]")
+    expect(clock).to_have_text(re.compile(r"14:[45]\d"))
+    first = clock.inner_text()
+    expect(clock).not_to_have_text(first)
+    longer = till.coupon.get_by_role("button", name="Keep longer", exact=True)
+    longer.click()
+    expect(clock).to_have_text(re.compile(r"29:[45]\d"))
+    expect(longer).to_have_count(0)
+
+
+def test_time_that_is_up_is_said_without_asking_anew(till: Till):
+    till.look_up_mara()
+    till.redeemed("$5 off")
+    clock = till.coupon.locator("[data-lease]")
+    clock.evaluate("element => { element.until = performance.now(); }")
+    expect(till.coupon).to_contain_text("Kept for this sale: Time is up.")

@@ -26,6 +26,7 @@ CALLS: dict[str, Callable[[Yotpo], object]] = {
     "code": lambda yotpo: yotpo.redemption_code(CODE),
     "give-back": lambda yotpo: yotpo.approve_cancellation(10869305, CODE),
     "enrol": lambda yotpo: yotpo.save_customer(email=EMAIL, phone=PHONE),
+    "birthday": lambda yotpo: yotpo.save_birthday(email=EMAIL, day=17, month=4),
     "campaigns": lambda yotpo: yotpo.campaigns(email=EMAIL),
 }
 ECHO = {"error": f"{EMAIL} {PHONE} {GUID} {API_KEY}"}

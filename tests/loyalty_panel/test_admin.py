@@ -13,12 +13,16 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from access.models import Bearer
-from members import encryption
+from access.models import ApiKey, Bearer, LaunchSecret, WebhookSecret
+from api.models import KeyedCall
+from audit.models import Entry
+from audit.record import Where, Who, record
+from database import encryption
 from members.models import Consent, LastKnown, Member
 from outbox.models import Attempt, Delivery, OutsideSystem, PeriodicJob
 from redemptions.models import PendingRedemption
 from redemptions.states import State
+from sales.models import Sale
 from stores.models import Associate, Installation, Store, Till
 from tests.ground.checkout import rooms
 
@@ -32,16 +36,10 @@ FIGURES = f'{{"email": "{EMAIL}"}}'
 REGISTERED = sorted(admin.site._registry, key=lambda model: model.__name__)
 every_model = pytest.mark.parametrize("model", REGISTERED, ids=lambda model: model.__name__)
 # Written by the app alone: whoever opens the admin can only look.
-LEDGERS = [
-    PendingRedemption,
-    Consent,
-    LastKnown,
-    Member,
-    Delivery,
-    Attempt,
-    PeriodicJob,
-    OutsideSystem,
-]
+LEDGERS = [PendingRedemption, Consent, LastKnown, Member, Delivery, Attempt, PeriodicJob]
+LEDGERS += [OutsideSystem, Entry, Sale, KeyedCall]
+# Issued and revoked, and never changed.
+ISSUED = [ApiKey, WebhookSecret, LaunchSecret]
 every_ledger = pytest.mark.parametrize("model", LEDGERS, ids=lambda model: model.__name__)
 
 
@@ -58,6 +56,8 @@ def rows(client: Client, till: Till, ana: Associate) -> Rows:
     """One row of every model."""
     member = Member.objects.seen(EMAIL)
     Bearer.issue(till, ana)
+    for kind in ISSUED:
+        kind.issue(ana.installation, "Back office")
     consent = Consent.objects.create(
         member=member,
         purpose=Consent.Purpose.MARKETING_EMAIL,
@@ -79,14 +79,23 @@ def rows(client: Client, till: Till, ana: Associate) -> Rows:
         points=500,
         currency="USD",
         state=State.ISSUED,
+        lease_until=timezone.now(),
         code="LP-1234",
     )
     known = LastKnown.objects.create(member=member, figures=FIGURES, as_of=timezone.now())
+    entry = record(
+        act="till.changed", who=Who.associate(ana), where=Where.at(till=till), subject=till
+    )
     delivery = Delivery.objects.create(kind="order", key="sale-1", payload={"total_cents": 1250})
-    made = [member, known, consent, redemption, Bearer.objects.get(), User.objects.get()]
+    made = [entry, member, known, consent, redemption, Bearer.objects.get(), User.objects.get()]
     made += [delivery, Attempt.objects.create(delivery=delivery, number=1)]
     made += [PeriodicJob.objects.create(name="settle")]
     made += [OutsideSystem.objects.create(system="yotpo")]
+    installation = till.store.installation
+    made += [KeyedCall.objects.create(installation=installation, route="sales", key="k")]
+    sold = {"completed_at": timezone.now(), "total_cents": 1250, "currency": "USD"}
+    made += [Sale.objects.create(installation=installation, pos_id="S-1", email=EMAIL, **sold)]
+    made += [kind.objects.get() for kind in ISSUED]
     made += [ana.installation, till.store, till, ana, Group.objects.create(name="Managers")]
     return {type(row): row for row in made}
 
@@ -146,7 +155,7 @@ def test_it_can_be_searched_for_anything(client: Client, rows: Rows, model: type
     assert answers == dict.fromkeys(TERMS, 200)
 
 
-@pytest.mark.parametrize("model", [*LEDGERS, Bearer, Installation, Store, Till, Associate])
+@pytest.mark.parametrize("model", [*LEDGERS, *ISSUED, Bearer, Installation, Store, Till, Associate])
 def test_every_model_of_ours_has_a_search(model: type[Row]) -> None:
     assert admin.site.get_model_admin(model).search_fields
 
@@ -157,7 +166,11 @@ FINDS: dict[type[Row], Callable[[Row], str]] = {
     Member: lambda row: str(row.id),
     LastKnown: lambda row: str(row.member_id),
     Consent: lambda row: str(row.member_id),
+    Entry: lambda row: row.subject_id,
     Bearer: lambda row: row.associate.name,
+    ApiKey: lambda row: row.prefix,
+    WebhookSecret: lambda row: row.prefix,
+    LaunchSecret: lambda row: row.kid,
     Installation: lambda row: row.id,
     Store: lambda row: row.code,
     Till: lambda row: row.store.name,
@@ -398,6 +411,13 @@ def test_staff_without_permissions_see_nothing(model: type[Row], db: None) -> No
     client = Client()
     client.force_login(User.objects.create(username="clerk", is_staff=True))
     assert client.get(address(model, "changelist")).status_code == 403
+
+
+def test_redemptions_are_called_so(client: Client, rows: Rows) -> None:
+    for page in ("/admin/", address(PendingRedemption, "changelist")):
+        text = client.get(page).content.decode()
+        assert ">Redemptions</a>" in text
+        assert "ending redemption" not in text
 
 
 def test_the_index_lists_every_model(client: Client) -> None:

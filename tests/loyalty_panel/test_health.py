@@ -33,6 +33,19 @@ def test_probes_are_never_cached(db: None, path: str) -> None:
     assert "no-store" in Client().get(path)["Cache-Control"]
 
 
+@pytest.mark.parametrize(
+    "host", ["192.0.2.7", "192.0.2.7:8000", "[2001:db8::7]", "evil.example", "!"]
+)
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_probes_are_answered_whatever_the_host_is_called(db: None, path: str, host: str) -> None:
+    assert Client().get(path, headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/healthz/", "/readyz/x", "//healthz", "/"])
+def test_no_other_address_answers_to_any_host(path: str) -> None:
+    assert Client().get(path, headers={"Host": "192.0.2.7"}).status_code == 400
+
+
 @pytest.mark.database
 def test_a_migrated_database_is_ready(db: None) -> None:
     answer = Client().get("/readyz")
@@ -41,10 +54,10 @@ def test_a_migrated_database_is_ready(db: None) -> None:
 
 @pytest.mark.database
 def test_a_migration_that_is_not_applied_is_not_ready(db: None) -> None:
-    MigrationRecorder(connection).record_unapplied("redemptions", "0001_initial")
+    MigrationRecorder(connection).record_unapplied("redemptions", "0002_lease")
     answer = Client().get("/readyz")
     assert (answer.status_code, answer.json()) == (503, NO_TABLES)
-    MigrationRecorder(connection).record_applied("redemptions", "0001_initial")
+    MigrationRecorder(connection).record_applied("redemptions", "0002_lease")
     assert Client().get("/readyz").status_code == 200
 
 

@@ -197,6 +197,7 @@ def test_djangos_deployment_checks_are_clean_in_production(tmp_path: Path) -> No
 
 
 HERE = {"Host": "panel.example.com"}
+BY_ADDRESS = {"Host": "192.0.2.7:8000"}
 PANEL = "/panel/shop/launch"  # got instead of posted: 405 without a look at the database
 
 
@@ -217,6 +218,19 @@ def test_production_is_served_over_tls(tmp_path: Path) -> None:
     assert secure[0] == 405
     assert secure[1]["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains; preload"
     assert elsewhere[0] == 400
+
+
+@pytest.mark.parametrize("proxy", ["0", "1"], ids=["no proxy", "behind a proxy"])
+def test_a_load_balancer_probes_by_address_and_without_tls(tmp_path: Path, proxy: str) -> None:
+    health, ready, panel = ask(
+        production(tmp_path, TRUST_PROXY_TLS=proxy),
+        {"path": "/healthz", "headers": BY_ADDRESS},
+        {"path": "/readyz", "headers": BY_ADDRESS},
+        {"path": PANEL, "secure": True, "headers": BY_ADDRESS},
+    )
+    assert (health[0], ready[0]) == (200, 503)
+    assert "migrations" in ready[2]  # an answer of its own, no refusal
+    assert panel[0] == 400
 
 
 def test_a_proxys_word_about_tls_is_believed_where_the_settings_say_so(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 from connectors.errors import Misconfigured, Refused, ReplyLost, Throttled, Unavailable
 from connectors.yotpo.client import Yotpo
 from members import enrol as enrolment
-from members.enrol import NewMember, enrol, find_twin, record_consent
+from members.enrol import NewMember, enrol, find_twin, record_consents
 from members.models import Consent, Member
 from sandbox.control import Sandbox
 from stores.models import Associate, Store
@@ -142,7 +142,7 @@ def ida(db: None) -> Member:
 
 
 def say(member: Member, marketing: bool) -> None:
-    record_consent(member, replace(IDA, marketing_emails=marketing), None, None)
+    record_consents(member, replace(IDA, marketing_emails=marketing).consents, None, None)
 
 
 def answers(member: Member) -> list[bool]:

@@ -96,7 +96,7 @@ def test_the_figures_are_encrypted_at_rest(engine):
 
 
 def test_new_keys_keep_the_figures(engine, settings):
-    from members.encryption import keys
+    from database.encryption import keys
 
     find_or_recall(engine, MARA)
     batch.write()

@@ -7,9 +7,11 @@ import pytest
 from cryptography.fernet import Fernet
 from django.core.management import call_command
 
-from members.encryption import DecryptionFailed, blind_index
+from access.models import LaunchSecret
+from database.encryption import DecryptionFailed, blind_index
 from members.management.commands import rotate_keys
 from members.models import Member
+from stores.models import Installation
 
 pytestmark = pytest.mark.database
 
@@ -76,6 +78,16 @@ def test_the_old_key_can_be_removed_after_it(people: list[Member], settings) -> 
     assert rotate() == "5 members written anew.\n"
     remove_old_keys(settings)
     assert all_addresses() == ADDRESSES
+
+
+def test_a_launch_secret_is_written_anew_too(installation: Installation, settings) -> None:
+    issued = LaunchSecret.issue(installation)
+    LaunchSecret.issue(installation).revoke()
+    add_new_key(settings)
+    rotate()
+    remove_old_keys(settings)
+    secrets = LaunchSecret.objects.order_by("id").values_list("secret", flat=True)
+    assert list(secrets) == [issued.secret, ""]
 
 
 def test_the_old_key_cannot_be_removed_without_it(people: list[Member], settings) -> None:

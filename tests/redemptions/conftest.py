@@ -1,8 +1,10 @@
 import uuid
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from members.models import Member
 from redemptions.actions import Act
@@ -44,6 +46,10 @@ def row(installation: Installation, mara: Member) -> Callable[..., PendingRedemp
             "reason": Reason.ENGINE_SAID_NO if state == State.REFUSED else "",
             "code": code,
         }
+        if state == State.ISSUED:
+            facts["lease_until"] = facts["next_check_at"] = timezone.now() + timedelta(minutes=15)
+        if state == State.USED:
+            facts["sold_at"] = timezone.now()
         if state == State.REVERSED:
             facts["reason"] = Reason.LET_GO
         redemption = PendingRedemption(**{**facts, **fields})

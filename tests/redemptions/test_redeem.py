@@ -15,6 +15,7 @@ from redemptions.errors import (
     MemberCannotRedeem,
     NoSuchOffer,
     OpenCodeExists,
+    PriceChanged,
     WrongPoints,
 )
 from redemptions.models import PendingRedemption
@@ -190,6 +191,22 @@ REFUSED_BEFORE = {
     "more points than there are": (BY_POINTS, 641, WrongPoints),
     "another price than the offer's": (FIVE_OFF, 1, WrongPoints),
 }
+
+
+@pytest.mark.parametrize("told", [499, 501])
+def test_another_price_than_was_told_takes_nothing(engine, sandbox, act, mara, told):
+    with pytest.raises(PriceChanged) as asked:
+        redeem(engine=engine, act=act, member=mara, offer_id=FIVE_OFF, price=told)
+
+    assert (asked.value.offer.points, asked.value.available) == (500, 640)
+    assert not PendingRedemption.objects.exists()
+    assert CREATE not in sandbox.call_counts()
+
+
+def test_the_price_that_was_told_is_taken(engine, sandbox, act, mara):
+    redeem(engine=engine, act=act, member=mara, offer_id=FIVE_OFF, price=500)
+
+    assert sandbox.balance(MARA) == 140
 
 
 @pytest.mark.parametrize(("offer", "points", "error"), REFUSED_BEFORE.values(), ids=REFUSED_BEFORE)

@@ -5,11 +5,14 @@ import itertools
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
+from django.utils import timezone
 
 from redemptions.models import PendingRedemption
 from redemptions.states import (
     HAS_CODE,
     OPEN,
+    TILL_WORDS,
     TRANSITIONS,
     UNDER_WAY,
     Reason,
@@ -29,6 +32,10 @@ def needs(state: State) -> dict[str, object]:
         facts["reason"] = Reason.ENGINE_SAID_NO
     if state == State.REVERSED:
         facts["reason"] = Reason.LET_GO
+    if state == State.ISSUED:
+        facts["lease_until"] = timezone.now()
+    if state == State.USED:
+        facts["sold_at"] = timezone.now()
     return facts
 
 
@@ -46,10 +53,15 @@ def test_every_state_is_reached_from_somewhere():
     assert [s for s in State if s != State.REQUESTED and not sources_of(s)] == []
 
 
+def test_what_a_member_has_open_is_told_in_words_of_a_till():
+    assert set(TILL_WORDS) == {*UNDER_WAY, *OPEN}
+    assert PendingRedemption(state="uncertain").till_words == "being checked"
+
+
 def test_a_row_that_somebody_else_moved_is_not_moved_again(row):
     mine = row(State.ISSUED)
     theirs = PendingRedemption.objects.get(pk=mine.pk)
-    assert theirs.move(State.USED)
+    assert theirs.move(State.USED, sold_at=Now())
 
     assert not mine.move(State.REVERSING, only_from=[State.ISSUED])
     assert mine.state == State.USED
@@ -95,6 +107,8 @@ BAD_ROWS = {
     "no points": (State.REQUESTED, {"points": 0}),
     "issued without a code": (State.ISSUED, {"code": ""}),
     "reversing without a code": (State.REVERSING, {"code": ""}),
+    "issued without a lease": (State.ISSUED, {"lease_until": None}),
+    "used without a sale": (State.USED, {"sold_at": None}),
     "refused without a reason": (State.REFUSED, {"reason": ""}),
     "refused with a code": (State.REFUSED, {"code": "LP-1"}),
     "reversed without an attempt": (State.REVERSED, {"reason": Reason.UNDONE}),

@@ -1,6 +1,7 @@
 """Undo gives the points back once, whatever is lost on the way."""
 
 import pytest
+from django.db.models.functions import Now
 
 from connectors.errors import ReplyLost
 from connectors.yotpo.payloads import Redemption
@@ -216,8 +217,8 @@ LATE = {
     "uncertain and undone": (State.UNCERTAIN, {"reverse_when_found": True}, State.REVERSING),
     "called not made": (State.NOT_MADE, {}, State.REVERSING),
     "disputed": (State.DISPUTED, {}, State.REVERSING),
-    "taken for another's": (State.ISSUED, {"code": "LP-OTHER"}, State.ISSUED),
-    "found before": (State.ISSUED, {"code": "LP-LATE"}, State.ISSUED),
+    "taken for another's": (State.ISSUED, {"code": "LP-OTHER", "lease_until": Now()}, State.ISSUED),
+    "found before": (State.ISSUED, {"code": "LP-LATE", "lease_until": Now()}, State.ISSUED),
 }
 
 

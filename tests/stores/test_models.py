@@ -95,7 +95,7 @@ def test_a_code_of_a_pos_is_taken(make: type[models.Model], code: str) -> None:
 
 
 # field, its value, whether it is good.
-FIELDS: dict[str, tuple[str, str, bool]] = {
+FIELDS: dict[str, tuple[str, Any, bool]] = {
     "a region": ("region", "GB", True),
     "a region in small letters": ("region", "gb", False),
     "a region that is no country": ("region", "ZZ", False),
@@ -118,11 +118,17 @@ FIELDS: dict[str, tuple[str, str, bool]] = {
     "another POS": ("pos", "abacus", False),
     "a policy": ("offer_policy", "shared", True),
     "another policy": ("offer_policy", "guess", False),
+    "an order prefix": ("order_prefix", "shop-2:", True),
+    "an order prefix with a space": ("order_prefix", "shop 2", False),
+    "a page's origin": ("origins", ["https://till.example.com"], True),
+    "a page's address": ("origins", ["https://till.example.com/pos"], False),
+    "a word": ("excluded_origins", ["web"], True),
+    "no word": ("excluded_origins", [" "], False),
 }
 
 
 @pytest.mark.parametrize(("field", "value", "good"), FIELDS.values(), ids=FIELDS.keys())
-def test_an_installations_fields_are_checked(field: str, value: str, good: bool) -> None:
+def test_an_installations_fields_are_checked(field: str, value: Any, good: bool) -> None:
     installation = Installation(**{"id": "shop", "name": "A shop", field: value})
 
     def wrong() -> set[str]:

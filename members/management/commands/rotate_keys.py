@@ -1,4 +1,4 @@
-"""Encrypt and index all that is personal anew, with the keys that are set now."""
+"""Encrypt and index anew all that is kept encrypted, with the keys that are set now."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -8,7 +8,8 @@ from uuid import UUID
 from django.core.management.base import BaseCommand
 from django.db import transaction
 
-from members.encryption import blind_index
+from access.models import LaunchSecret
+from database.encryption import blind_index
 from members.identity import email_identity
 from members.last_known import figures, row_of
 from members.models import LastKnown, Member
@@ -19,13 +20,20 @@ BATCH = 500
 class Command(BaseCommand):
     help = (
         "After a new key was put first in ENCRYPTION_KEYS, or BLIND_INDEX_KEY was changed: write "
-        "all that is personal anew. The old encryption key can be removed when this has ended. "
+        "anew all that is encrypted. The old encryption key can be removed when this has ended. "
         "Safe to run again. For a new BLIND_INDEX_KEY stop the web processes first."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        rewrite_launch_secrets()
         count = sum(rewrite(ids) for ids in batches())
         self.stdout.write(f"{count} members written anew.")
+
+
+@transaction.atomic
+def rewrite_launch_secrets() -> None:
+    rows = LaunchSecret.objects.select_for_update()
+    LaunchSecret.objects.bulk_update(rows, ["secret"], batch_size=BATCH)
 
 
 def batches() -> Iterator[list[UUID]]:

@@ -3,7 +3,7 @@ from cryptography.fernet import Fernet
 from django.core.exceptions import FieldError
 from django.db import connection
 
-from members.encryption import DecryptionFailed, blind_index, decrypt, encrypt
+from database.encryption import DecryptionFailed, blind_index, decrypt, encrypt
 from members.models import Member
 
 ADDRESS = "ada@example.com"

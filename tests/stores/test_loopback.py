@@ -1,6 +1,6 @@
 import pytest
 
-from access.loopback import is_loopback
+from stores.loopback import is_loopback
 
 HERE = ["localhost", "LOCALHOST", "shop.localhost", "127.0.0.1", "127.9.9.9", "::1", "[::1]"]
 ELSEWHERE = [

@@ -1,0 +1,327 @@
+"""What the API reads and writes. Money is whole cents, points are whole, times ISO 8601 in UTC."""
+
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    field_validator,
+    model_validator,
+)
+
+from members.names import can_be_shown
+from offers.catalogue import Kind
+from redemptions.states import State
+from redemptions.use import Outcome
+
+# No engine's option id and no balance is larger, and no column has room for more.
+LARGEST_ID = 2**63 - 1
+MOST_POINTS = 1_000_000_000
+MOST_CENTS = 10**15
+
+
+def in_utc(moment: datetime) -> str:
+    """2026-11-21T09:30:00.123Z"""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+Moment = Annotated[datetime, PlainSerializer(in_utc, when_used="always")]
+PosId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,64}$", examples=["boston"])]
+Id = Annotated[UUID, Field(strict=False)]
+# As long as an address may be; what it says is read elsewhere.
+Typed = Annotated[str, Field(max_length=254)]
+
+
+class Asked(BaseModel):
+    """A body or a part of one: nothing is read as what it is not, and nothing is left over."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Told(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+
+class LookUp(Asked):
+    """One of the two. A phone in any usual form, read in the installation's region."""
+
+    email: Typed | None = Field(None, examples=["mara@example.com"])
+    phone: Typed | None = Field(None, examples=["(415) 555-0123"])
+
+    @model_validator(mode="after")
+    def name_one(self) -> "LookUp":
+        check_one_of(self, "email", "phone")
+        return self
+
+
+def check_one_of(asked: Any, *names: str) -> None:
+    given = [name for name in names if getattr(asked, name) is not None]
+    if len(given) != 1:
+        raise ValueError(f"Give exactly one of {', '.join(names)}.")
+
+
+class Birthday(Asked):
+    day: int = Field(ge=1, le=31)
+    month: int = Field(ge=1, le=12)
+    year: int | None = Field(None, ge=1900, le=2200)
+
+    @model_validator(mode="after")
+    def is_a_day(self) -> "Birthday":
+        try:
+            date(self.year or 2000, self.month, self.day)  # 2000 had a 29 February
+        except ValueError:
+            raise ValueError("There is no such day.") from None
+        return self
+
+
+class GivenConsent(Asked):
+    """What the person agreed to or refused, and which words they were shown."""
+
+    purpose: Literal["marketing_email"]
+    granted: bool
+    wording_version: str = Field(min_length=1, max_length=40, pattern=r"^[\x20-\x7e]+$")
+
+
+class NewMember(Asked):
+    email: Typed = Field(examples=["ida@example.com"])
+    phone: Typed | None = None
+    first_name: str | None = Field(None, max_length=100)
+    last_name: str | None = Field(None, max_length=100)
+    birthday: Birthday | None = None
+    consents: list[GivenConsent] = Field(default_factory=list, max_length=20)
+    store: PosId | None = None
+    associate: PosId | None = None
+    force: bool = Field(False, description="Enrol although a likely duplicate is there.")
+
+    @field_validator("consents")
+    @classmethod
+    def one_of_a_purpose(cls, consents: list[GivenConsent]) -> list[GivenConsent]:
+        if len({consent.purpose for consent in consents}) < len(consents):
+            raise ValueError("Give each purpose once.")
+        return consents
+
+
+class MemberRef(Asked):
+    """By id, or by what a look-up takes."""
+
+    id: Id | None = None
+    email: Typed | None = None
+    phone: Typed | None = None
+
+    @model_validator(mode="after")
+    def name_one(self) -> "MemberRef":
+        check_one_of(self, "id", "email", "phone")
+        return self
+
+
+class Redeem(Asked):
+    member: MemberRef
+    offer_id: int = Field(ge=1, le=LARGEST_ID, description="The engine's redemption option.")
+    points: int | None = Field(
+        None, ge=1, le=MOST_POINTS, description="How many to spend, for a variable offer."
+    )
+    ticket: PosId | None = Field(None, description="The open sale that the code is for.")
+    store: PosId | None = None
+    till: PosId | None = None
+    associate: PosId | None = None
+
+
+class Redemptions(BaseModel):
+    """Which of them, and from where on."""
+
+    ticket: PosId | None = None
+    state: State | None = None
+    limit: int = Field(50, ge=1, le=200)
+    cursor: str | None = Field(None, max_length=200, description="next_cursor of the page before.")
+
+
+class Hold(Asked):
+    ticket: PosId | None = None
+
+
+class Reverse(Asked):
+    withdrawn: bool = Field(description="The point of sale no longer honours the code.")
+    reason: str | None = Field(None, max_length=200)
+    associate: PosId | None = None
+
+    @field_validator("reason")
+    @classmethod
+    def can_be_read(cls, reason: str | None) -> str | None:
+        if reason and not all(map(can_be_shown, reason)):
+            raise ValueError("A reason has no control characters.")
+        return reason
+
+
+class Item(BaseModel):
+    """A line of a sale. What else is said of it is left out."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    sku: str = Field(max_length=200)
+    name: str = Field(max_length=500)
+    quantity: float
+    unit_price_cents: int
+    type: str | None = Field(None, max_length=200)
+    vendor: str | None = Field(None, max_length=200)
+
+
+class NewSale(BaseModel):
+    """Unknown fields are kept: a POS that adds one must not lose its sales."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    id: PosId = Field(examples=["109001"])
+    ticket: PosId | None = None
+    completed_at: Annotated[AwareDatetime, Field(strict=False)]
+    total_cents: int = Field(ge=0, le=MOST_CENTS, description="After discounts.")
+    discount_cents: int | None = Field(None, ge=0, le=MOST_CENTS)
+    currency: str = Field(pattern="^[A-Z]{3}$", examples=["USD"])
+    email: Typed | None = None
+    phone: Typed | None = None
+    coupon_codes: list[Annotated[str, Field(max_length=255)]] = Field([], max_length=100)
+    origin: str | None = Field(None, max_length=64)
+    order_type: str | None = Field(None, max_length=64)
+    source: str | None = Field(None, max_length=64)
+    online_order_id: str | None = Field(
+        None, max_length=64, description="The engine has it from the shop: recorded, not delivered."
+    )
+    items: list[Item] = Field([], max_length=1000)
+    store: PosId | None = None
+    till: PosId | None = None
+    associate: PosId | None = None
+
+    def unknown(self) -> list[str]:
+        return sorted(self.model_extra or {})
+
+
+class CodeOutcome(Told):
+    code: str
+    outcome: Outcome
+
+
+class Sale(Told):
+    id: str
+    delivery: str = Field(description="Of its order to the engine; none where there is none.")
+    not_delivered: str | None = Field(description="Why the engine is not told; a word.")
+    codes: list[CodeOutcome]
+    warnings: list[str]
+
+
+class Void(Asked):
+    reason: str | None = Field(None, max_length=200)
+
+
+class MemberId(Told):
+    id: UUID
+
+
+class OfferName(Told):
+    id: int
+    name: str
+
+
+class Redemption(Told):
+    id: UUID
+    state: State
+    reason: str | None = Field(description="Why it is in this state; a word for programs.")
+    member: MemberId
+    offer: OfferName
+    points: int
+    value_cents: int | None
+    currency: str
+    code: str | None
+    lease_expires_at: Moment | None = Field(
+        description="Until then the code is kept for its ticket; null where no lease runs."
+    )
+    lease_seconds_left: int | None
+    created_at: Moment
+
+
+class VoidedSale(Told):
+    id: str
+    refund: bool = Field(description="The engine is told of a refund of the whole.")
+    codes: list[Redemption]
+
+
+class Page(Told):
+    items: list[Redemption]
+    next_cursor: str | None
+
+
+class Tier(Told):
+    name: str
+    points_to_next: int | None
+    next_name: str | None
+
+
+class Expiring(Told):
+    points: int
+    on: date | None
+
+
+class Redeemable(Told):
+    ok: bool
+    reason: Literal["engine_down", "no_email", "opted_out", "another_under_way"] | None = None
+
+
+class Member(Told):
+    id: UUID | None = Field(description="Null where the engine has no email for the person.")
+    email: str | None
+    phone: str | None
+    first_name: str | None
+    last_name: str | None
+    points_balance: int
+    points_available: int
+    tier: Tier | None
+    expiring: Expiring | None
+    opted_in: bool | None
+    redeemable: Redeemable
+    as_of: Moment
+    live: bool = Field(description="False: the engine is down; these are its last known figures.")
+    pending: list[Redemption]
+
+
+class Offer(Told):
+    id: int
+    name: str
+    description: str
+    points: int = Field(description="What it costs; 0 for a variable offer.")
+    value_cents: int | None
+    currency: str
+    kind: Kind
+    cents_per_point: float | None
+    affordable: bool
+    short_by: int
+
+
+class Offers(Told):
+    items: list[Offer]
+
+
+class FieldError(Told):
+    field: str
+    detail: str
+
+
+class Duplicate(Told):
+    """Somebody who is a member already, masked."""
+
+    name: str
+    email: str
+    phone: str
+
+
+class ProblemBody(Told):
+    """RFC 9457. Branch on `type`; `detail` is for a person."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldError] | None = None
+    duplicates: list[Duplicate] | None = None

@@ -1,0 +1,80 @@
+"""The dialog that asks before points are spent, and asks again where what it said is not so."""
+
+from dataclasses import replace
+
+from django.http import HttpResponse
+from django.shortcuts import render
+
+from access.middleware import PanelRequest
+from associates.answers import explain
+from associates.tokens import ActToken, PageTooOld, Shown, mint_act, read_shown, sign_shown
+from offers.catalogue import Kind, Offer
+from offers.money import show_money
+from redemptions.errors import OpenCodeExists, PriceChanged, WrongPoints
+from redemptions.models import PendingRedemption
+from redemptions.states import State
+
+# As long as the field lets them be.
+LONGEST_POINTS = 12
+
+
+def render_dialog(
+    request: PanelRequest,
+    shown: Shown,
+    offer: Offer,
+    *,
+    act: str = "",
+    wrong: str = "",
+    changed: str = "",
+    status: int = 200,
+) -> HttpResponse:
+    """`act` where the same act goes on, else a new one; `wrong` is about the points typed."""
+    cents = offer.worth_cents(offer.points)
+    open_code = PendingRedemption.objects.filter(
+        member_id=shown.member_id, offer_id=offer.id, ticket="", state=State.ISSUED
+    ).first()
+    context = {
+        "shown": sign_shown(replace(shown, offers=(offer,))),
+        "act": act or mint_act(request.associate.id, shown.member_id, offer.id, offer.points),
+        "offer": offer,
+        "available": shown.available,
+        "left": shown.available - offer.points,
+        "variable": offer.kind is Kind.VARIABLE,
+        "worth": show_money(cents, offer.currency) if cents else "",
+        "open_code": open_code,
+        "typed": request.POST.get("points", "")[:LONGEST_POINTS] if wrong else "",
+        "wrong": wrong,
+        "changed": changed,
+    }
+    return render(request, "associates/ask.html", context, status=status)
+
+
+def ask_again(
+    request: PanelRequest, act: ActToken, error: OpenCodeExists | PriceChanged | WrongPoints
+) -> HttpResponse:
+    """In the dialog's place where we know what it showed; else the error in words."""
+    if isinstance(error, PriceChanged):
+        shown = Shown(act.member_id, error.available, (error.offer,))
+        return render_dialog(request, shown, error.offer, changed=str(error), status=409)
+    try:
+        shown, offer = read_dialog(request, act)
+    except PageTooOld:
+        return explain(request, error)
+    if isinstance(error, OpenCodeExists):
+        # Made since the dialog opened, in another tab or at another till.
+        return render_dialog(request, shown, offer, status=409)
+    if offer.kind is not Kind.VARIABLE or error.available == 0:
+        # Typing another number would not help.
+        return explain(request, error)
+    if error.available is not None:
+        shown = replace(shown, available=error.available)
+    same = request.POST["act"]
+    return render_dialog(request, shown, offer, act=same, wrong=str(error), status=422)
+
+
+def read_dialog(request: PanelRequest, act: ActToken) -> tuple[Shown, Offer]:
+    """What the act's dialog showed. Raises PageTooOld."""
+    shown = read_shown(request.POST.get("shown", ""))
+    if shown.member_id != act.member_id:
+        raise PageTooOld
+    return shown, shown.offer(str(act.offer_id))

@@ -1,0 +1,185 @@
+"""How long an issued code is kept for its sale, and what ends that: its lease.
+
+Every step is one conditional update by the database's clock, so that of a hold and a lease's end,
+or of two tills, exactly one wins. An abandoned code is given back on evidence: the POS or a live
+bridge says that the sale is open without the code, voided or gone. Where nothing is heard it is
+given back `unasked_reverse_minutes` after the lease's end.
+"""
+
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import structlog
+from django.db.models import F, Q
+from django.db.models.functions import Greatest, Now
+
+from redemptions.errors import CannotExtend, NoLongerCounts
+from redemptions.models import PendingRedemption, PendingRedemptionQuerySet
+from redemptions.states import Reason, State
+from stores.models import Installation
+
+log = structlog.get_logger(__name__)
+
+# A payment that takes longer was given up.
+PAYMENT = timedelta(minutes=30)
+# A code that was taken off the sale by mistake can be kept in this time.
+TO_KEEP = timedelta(seconds=10)
+# What only a manager can end is looked at no more often.
+FOR_A_MANAGER = timedelta(hours=1)
+
+# Nobody said that the POS takes the code, or the POS said that it takes it no more.
+WITHDRAWN = Q(applied_at=None) | Q(withdrawn_at__isnull=False)
+
+WHY_NOT = {
+    State.USED: "This code was used in a sale already.",
+    State.REVERSING: "This code was undone: its points go back.",
+    State.REVERSED: "This code was undone: its points are back.",
+    State.CANCELLED: "This code was ended.",
+    State.DISPUTED: "A manager must look at this code before it counts again.",
+}
+
+
+def bind(redemption: PendingRedemption, ticket: str) -> None:
+    """The open sale that the code is for, as soon as there is one."""
+    _issued(redemption).exclude(ticket=ticket).update(ticket=ticket)
+    redemption.refresh_from_db()
+
+
+def extend(redemption: PendingRedemption) -> None:
+    """Keep it longer, once, by the lease's own length from its end, or from now when it is over.
+
+    Raises CannotExtend.
+    """
+    end = Greatest(F("lease_until"), Now()) + lease_of(redemption.installation)
+    extended = _issued(redemption).filter(lease_extended=False, gone_at=None)
+    done = extended.update(lease_until=end, next_check_at=end, lease_extended=True)
+    redemption.refresh_from_db()
+    if not done:
+        raise CannotExtend(WHY_NOT.get(State(redemption.state), "It was kept longer once already."))
+
+
+def hold(redemption: PendingRedemption, ticket: str = "") -> None:
+    """Payment starts with this code: its time stands still, for at most half an hour, once.
+
+    A code that was taken off before and comes again is kept. Raises NoLongerCounts.
+    """
+    counts = _issued(redemption).update(
+        gone_at=None, withdrawn_at=None, **({"ticket": ticket} if ticket else {})
+    )
+    if counts:
+        freeze(redemption, PAYMENT)
+    if redemption.state != State.ISSUED:
+        raise NoLongerCounts(WHY_NOT.get(State(redemption.state), "There is no such code."))
+
+
+def park(redemption: PendingRedemption) -> None:
+    """Its ticket was parked: the time stands still until the end of the store's day."""
+    freeze(redemption, rest_of_day(redemption.database_time(), redemption.installation))
+
+
+def freeze(redemption: PendingRedemption, span: timedelta) -> None:
+    """Stop the lease for `span`; what is frozen already stays as it is."""
+    end = Greatest(F("lease_until"), Now()) + span
+    running = _issued(redemption).filter(Q(frozen_until=None) | Q(frozen_until__lte=Now()))
+    never = running.filter(frozen_until=None) if span == PAYMENT else running
+    never.update(frozen_until=Now() + span, lease_until=end, next_check_at=end)
+    redemption.refresh_from_db()
+
+
+def rest_of_day(now: datetime, installation: Installation) -> timedelta:
+    zone = ZoneInfo(installation.time_zone)
+    midnight = datetime.combine(now.astimezone(zone).date() + timedelta(days=1), time(), zone)
+    return midnight - now
+
+
+def note_applied(redemption: PendingRedemption) -> bool:
+    """The POS put the code on a sale. False where it must take it off again."""
+    applied = _issued(redemption).update(applied_at=Now(), withdrawn_at=None, gone_at=None)
+    redemption.refresh_from_db()
+    return bool(applied)
+
+
+def note_removed(redemption: PendingRedemption) -> None:
+    """The POS took the code off the sale: some seconds to keep it, then its points go back."""
+    _issued(redemption).update(gone_at=Now(), withdrawn_at=Now(), next_check_at=Now() + TO_KEEP)
+    redemption.refresh_from_db()
+
+
+def keep(redemption: PendingRedemption) -> None:
+    """It was taken off by mistake. Raises NoLongerCounts."""
+    kept = _issued(redemption).update(
+        gone_at=None, withdrawn_at=None, next_check_at=F("lease_until")
+    )
+    redemption.refresh_from_db()
+    if not kept:
+        raise NoLongerCounts(WHY_NOT.get(State(redemption.state), "There is no such code."))
+
+
+def claim_used(redemption: PendingRedemption) -> None:
+    """A till says that the sale was completed. It is not given back by itself any more; a manager
+    is asked where no sale comes."""
+    _issued(redemption).filter(claimed_used_at=None).update(claimed_used_at=Now())
+    redemption.refresh_from_db()
+
+
+def void_ticket(installation: Installation, ticket: str) -> list[PendingRedemption]:
+    """An open sale was voided: what it held goes back. Gives all codes of that ticket."""
+    held = list(
+        PendingRedemption.objects.filter(installation=installation, ticket=ticket).select_related(
+            "member", "installation"
+        )
+    )
+    for redemption in held:
+        redemption.end(Reason.VOIDED, gone_at=Now(), withdrawn_at=Now())
+    return held
+
+
+def end_lease(redemption: PendingRedemption) -> bool:
+    """Give an abandoned code back, if it is time and nobody could still take it."""
+    unasked = timedelta(minutes=redemption.installation.unasked_reverse_minutes)
+    free = Q(claimed_used_at=None) & WITHDRAWN
+    gone = Q(gone_at__lte=Now() - TO_KEEP)
+    silent = Q(gone_at=None, lease_until__lte=Now() - unasked)
+    ended = redemption.end(Reason.ABANDONED, provided=free & gone) or redemption.end(
+        Reason.NOT_HEARD_OF, provided=free & silent
+    )
+    if ended:
+        log.info("redemption.abandoned", redemption=str(redemption.id), reason=redemption.reason)
+    else:
+        look_later(redemption, unasked)
+    return ended
+
+
+def look_later(redemption: PendingRedemption, unasked: timedelta) -> None:
+    """At its end, at the end of the silence after it, or when a manager may have looked."""
+    due = _issued(redemption).filter(next_check_at__lte=Now())
+    if not due.filter(lease_until__gt=Now()).update(next_check_at=F("lease_until")):
+        still_silent = due.filter(lease_until__gt=Now() - unasked)
+        if not still_silent.update(next_check_at=F("lease_until") + unasked):
+            due.update(next_check_at=Now() + FOR_A_MANAGER)
+    redemption.refresh_from_db()
+
+
+def lease_of(installation: Installation) -> timedelta:
+    return timedelta(minutes=installation.lease_minutes)
+
+
+def seconds_left(redemption: PendingRedemption, now: datetime | None = None) -> int | None:
+    """Whole seconds of the lease, by the database's clock; None where there is none.
+
+    A frozen one's stand still. `now` where that clock was read with the row: it is asked once more
+    otherwise.
+    """
+    if redemption.state != State.ISSUED or redemption.lease_until is None:
+        return None
+    now = now or redemption.database_time()
+    since = max(now, redemption.frozen_until or now)
+    return max(int((redemption.lease_until - since).total_seconds()), 0)
+
+
+def is_frozen(redemption: PendingRedemption) -> bool:
+    return _issued(redemption).filter(frozen_until__gt=Now()).exists()
+
+
+def _issued(redemption: PendingRedemption) -> PendingRedemptionQuerySet:
+    return PendingRedemption.objects.filter(pk=redemption.pk, state=State.ISSUED)

@@ -1,0 +1,122 @@
+"""What a sale does to the codes it was paid with."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import structlog
+from django.db import transaction
+from django.db.models.functions import Coalesce, Now
+
+from redemptions.models import PendingRedemption
+from redemptions.states import OPEN, Reason, State
+
+log = structlog.get_logger(__name__)
+
+# A code can come again: of rows with the same one, that which could still be taken is meant.
+NEAREST = (*OPEN, State.USED, State.DISPUTED, State.CANCELLED, State.REVERSED)
+
+
+class Outcome(StrEnum):
+    """What a sale's code turned out to be."""
+
+    USED = "used"
+    USED_BEFORE = "used_before"
+    """Another sale has it: somebody took one code twice."""
+    BEING_REVERSED = "being_reversed"
+    """Its points are on their way back: reading will tell which of the two won."""
+    DISPUTED = "disputed"
+    """Its points went back before: a manager decides."""
+    UNKNOWN = "unknown"
+    """Not made by us: a coupon of the web shop's, or mistyped."""
+
+
+@dataclass(frozen=True, slots=True)
+class CodeOutcome:
+    code: str
+    outcome: Outcome
+    redemption: PendingRedemption | None = None
+
+
+def use(codes: Iterable[str], sale: str) -> list[CodeOutcome]:
+    """Mark the codes as used by the sale of that id at the POS, each in the order given.
+
+    In the transaction that records the sale, so that exactly one of use and reversal wins. The same
+    sale may come again. Raises RuntimeError outside a transaction.
+    """
+    if not transaction.get_connection().in_atomic_block:
+        raise RuntimeError("Codes are used in the transaction that records their sale.")
+    wanted = list(dict.fromkeys(filter(None, (code.strip() for code in codes))))
+    rows = (
+        PendingRedemption.objects.select_for_update(of=("self",))
+        .filter(code__in=wanted, state__in=NEAREST)
+        .order_by("pk")
+    )
+    nearest: dict[str, PendingRedemption] = {}
+    for row in sorted(rows, key=lambda row: (NEAREST.index(State(row.state)), row.requested_at)):
+        nearest.setdefault(row.code, row)
+    return [outcome_of(code, nearest.get(code), sale) for code in wanted]
+
+
+def outcome_of(code: str, redemption: PendingRedemption | None, sale: str) -> CodeOutcome:
+    if redemption is None:
+        return CodeOutcome(code, Outcome.UNKNOWN)
+    outcome = use_one(redemption, sale)
+    if outcome is not Outcome.USED:
+        log.error("redemption.sold_wrongly", redemption=str(redemption.id), outcome=outcome)
+    return CodeOutcome(code, outcome, redemption)
+
+
+def use_one(redemption: PendingRedemption, sale: str) -> Outcome:
+    """The row is locked: nobody moves it meanwhile."""
+    sold: dict[str, Any] = {"sale": sale, "sold_at": Coalesce("sold_at", Now())}
+    state = State(redemption.state)
+    if state == State.USED:
+        return claimed_or_used(redemption, sale)
+    if state == State.DISPUTED:
+        PendingRedemption.objects.filter(pk=redemption.pk, sale="").update(**sold)
+        return Outcome.DISPUTED
+    if state == State.REVERSED or ended_by_engine(redemption):
+        redemption.move(State.DISPUTED, Reason.SOLD_AFTER, only_from=[state], **sold)
+        return Outcome.DISPUTED
+    if state == State.REVERSING and redemption.first_reversal_attempt_at is not None:
+        # Past the point of no return: no further attempt is made, and reading settles it.
+        if redemption.sale not in {"", sale}:
+            return Outcome.USED_BEFORE
+        PendingRedemption.objects.filter(pk=redemption.pk).update(**sold, next_check_at=Now())
+        return Outcome.BEING_REVERSED
+    redemption.move(State.USED, Reason.SOLD, only_from=[state], **sold)
+    return Outcome.USED
+
+
+def claimed_or_used(redemption: PendingRedemption, sale: str) -> Outcome:
+    """A manager may have said that it was used before its sale came."""
+    if not redemption.sale:
+        PendingRedemption.objects.filter(pk=redemption.pk).update(sale=sale)
+        return Outcome.USED
+    return Outcome.USED if redemption.sale == sale else Outcome.USED_BEFORE
+
+
+def ended_by_engine(redemption: PendingRedemption) -> bool:
+    return redemption.state == State.CANCELLED and redemption.reason == Reason.BY_ENGINE
+
+
+def unuse(sale: str) -> list[PendingRedemption]:
+    """Its sale was voided before the engine heard of it: the points of its codes go back.
+
+    In the transaction that withdraws the order's delivery.
+    """
+    rows = list(
+        PendingRedemption.objects.select_for_update(of=("self",))
+        .filter(sale=sale, state__in=[State.USED, State.REVERSING])
+        .order_by("pk")
+    )
+    for row in rows:
+        if row.state == State.USED:
+            row.end(
+                Reason.VOIDED, only_from=[State.USED], withdrawn_at=Now(), sale="", sold_at=None
+            )
+        else:
+            PendingRedemption.objects.filter(pk=row.pk).update(sale="", sold_at=None)
+    return rows

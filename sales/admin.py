@@ -1,0 +1,25 @@
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from audit.look_only import LookOnly
+from sales.models import Sale
+
+
+@admin.register(Sale)
+class SaleAdmin(LookOnly, admin.ModelAdmin):
+    """A ledger: for looking. What the engine was told of it stands among the deliveries."""
+
+    list_display = ("pos_id", "completed_at", "total_cents", "currency", "store", "not_delivered")
+    list_filter = ("not_delivered", "installation", "store", "completed_at")
+    search_fields = ("pos_id", "ticket", "member__id")
+    search_help_text = "The POS's id of the sale or the ticket, or a member's id."
+    date_hierarchy = "completed_at"
+    list_select_related = ("store",)
+    exclude = ("email", "phone")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """A list decrypts nothing."""
+        return super().get_queryset(request).defer("email", "phone")

@@ -1,0 +1,125 @@
+"""Telling the engine of a sale, and of its refund: what the outbox's routes call."""
+
+import structlog
+from django.conf import settings
+
+from connectors.errors import NotFound
+from connectors.yotpo.client import Yotpo
+from connectors.yotpo.orders import Order, Refund
+from connectors.yotpo.payloads import Customer
+from members.engine import engine
+from members.models import Member
+from outbox.errors import NotWanted
+from outbox.models import Delivery
+from sales.models import Sale
+
+log = structlog.get_logger(__name__)
+
+# What our orders say of themselves; the account's own setting must match it.
+STATUS = "paid"
+
+
+def tell_order(delivery: Delivery) -> None:
+    """Raises NotWanted where the engine knows nobody by the buyer's email or phone."""
+    sale = sale_of(delivery)
+    client = engine()
+    if sale.member is None or not settings.ENGINE_KEYS_ORDERS:
+        buyer = read_buyer(client, sale)
+        note_before(sale, buyer)
+    if sale.member is None:
+        raise NotWanted
+    client.create_order(order_of(sale, sale.member), asked_at=delivery.asked_at)
+
+
+def sale_of(delivery: Delivery) -> Sale:
+    sales = Sale.objects.select_related("member", "installation", "store", "associate")
+    return sales.get(pk=delivery.payload["sale"])
+
+
+def read_buyer(client: Yotpo, sale: Sale) -> Customer:
+    """Who bought it, by the engine. Raises NotWanted for one whom it does not know."""
+    try:
+        if sale.member is not None:
+            return client.customer(email=sale.member.email)
+        if sale.email:
+            return client.customer(email=sale.email)
+        return client.customer(phone=sale.phone)
+    except NotFound:
+        keep_to_be_claimed(sale)
+        raise NotWanted from None
+
+
+def note_before(sale: Sale, buyer: Customer) -> None:
+    """Whose it is, and how things stood before the first attempt: a lost answer is read by it."""
+    if sale.member is None:
+        if not buyer.email:
+            keep_to_be_claimed(sale)
+            raise NotWanted
+        sale.member = Member.objects.seen(buyer.email)
+        sale.email = sale.phone = None
+        sale.save(update_fields=["member", "email", "phone"])
+    if sale.purchases_before is None and buyer.total_purchases is not None:
+        sale.purchases_before = buyer.total_purchases
+        sale.spent_cents_before = buyer.total_spend_cents
+        sale.save(update_fields=["purchases_before", "spent_cents_before"])
+
+
+def keep_to_be_claimed(sale: Sale) -> None:
+    """An order would enrol a stranger without their consent."""
+    Sale.objects.filter(pk=sale.pk).update(not_delivered=Sale.NotDelivered.UNKNOWN_MEMBER)
+    log.info("sale.kept_to_be_claimed", sale=sale.pk)
+
+
+def order_of(sale: Sale, member: Member) -> Order:
+    return Order(
+        order_id=sale.order_id,
+        email=member.email,
+        total_cents=sale.total_cents,
+        currency=sale.currency,
+        status=STATUS,
+        completed_at=sale.completed_at,
+        coupon_codes=tuple(told["code"] for told in sale.coupon_codes),
+        discount_cents=sale.discount_cents,
+        store=sale.store.name if sale.store else "",
+        associate=sale.associate.code if sale.associate else "",
+    )
+
+
+def is_order_seen(delivery: Delivery) -> bool | None:
+    """After a lost answer: whether the buyer's purchases grew by just this one.
+
+    None where reading can't tell: nothing was noted before, or another purchase came between.
+    """
+    sale = sale_of(delivery)
+    if sale.member is None or sale.purchases_before is None:
+        return None
+    now = engine().customer(email=sale.member.email)
+    if now.total_purchases is None or now.total_purchases < sale.purchases_before:
+        return None
+    more = now.total_purchases - sale.purchases_before
+    spent = (now.total_spend_cents or 0) - (sale.spent_cents_before or 0)
+    if more == 0:
+        return False
+    return True if more == 1 and spent == sale.total_cents else None
+
+
+def flight_of_order(delivery: Delivery) -> str:
+    """Of one member only one is under way where the engine's ids can't be relied on."""
+    if settings.ENGINE_KEYS_ORDERS:
+        return ""
+    sale = Sale.objects.only("member_id").get(pk=delivery.payload["sale"])
+    return f"member:{sale.member_id}" if sale.member_id is not None else ""
+
+
+def tell_refund(delivery: Delivery) -> None:
+    """The whole of a sale that was voided after the engine had heard of it."""
+    sale = sale_of(delivery)
+    engine().create_refund(
+        Refund(
+            id=delivery.key,
+            order_id=sale.order_id,
+            total_cents=delivery.payload["total_cents"],
+            currency=sale.currency,
+        ),
+        asked_at=delivery.asked_at,
+    )

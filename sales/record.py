@@ -1,0 +1,197 @@
+"""Recording what a POS reports: a sale once, its codes used in the same transaction, a void."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+import structlog
+from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
+
+from database.encryption import blind_index
+from members.identity import email_identity
+from members.models import Member
+from outbox.ledger import enqueue, withdraw
+from redemptions.life import void_ticket
+from redemptions.models import PendingRedemption
+from redemptions.use import CodeOutcome, Outcome, unuse, use
+from sales.errors import NoSuchSale, OtherContent
+from sales.models import ORDER, REFUND, Sale
+from stores.models import Installation
+from stores.places import Place
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class NewSale:
+    """A sale as a POS tells it. Cents are whole and after discounts; the time is aware."""
+
+    pos_id: str
+    completed_at: datetime
+    total_cents: int
+    currency: str
+    ticket: str = ""
+    discount_cents: int | None = None
+    email: str = ""
+    phone: str = ""
+    """E.164."""
+    coupon_codes: tuple[str, ...] = ()
+    items: tuple[dict[str, Any], ...] = ()
+    origin: str = ""
+    online_order_id: str = ""
+    told: dict[str, Any] = field(default_factory=dict)
+    """What else it said, known to us or not."""
+
+    def fingerprint(self) -> str:
+        told = json.dumps(asdict(self), sort_keys=True, default=str)
+        return hashlib.sha256(told.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    sale: Sale
+    is_new: bool
+
+
+def record(installation: Installation, new: NewSale, place: Place) -> Recorded:
+    """Record it once, use its codes, and promise the engine its order: all or nothing.
+
+    The same again gives what is there. Raises OtherContent for the same id with other content.
+    """
+    there = find_sale(installation, new.pos_id)
+    if there is None:
+        try:
+            with transaction.atomic(durable=True):
+                return Recorded(write(installation, new, place), is_new=True)
+        except IntegrityError:
+            # Told twice at the same time: the other one won.
+            there = find_sale(installation, new.pos_id)
+            if there is None:
+                raise
+    if there.content != new.fingerprint():
+        raise OtherContent
+    return Recorded(there, is_new=False)
+
+
+def find_sale(installation: Installation, pos_id: str) -> Sale | None:
+    sales = Sale.objects.select_related("installation")
+    return sales.filter(installation=installation, pos_id=pos_id).first()
+
+
+def write(installation: Installation, new: NewSale, place: Place) -> Sale:
+    sale = Sale(
+        installation=installation,
+        pos_id=new.pos_id,
+        ticket=new.ticket,
+        store=place.store,
+        till=place.till,
+        associate=place.associate,
+        completed_at=new.completed_at,
+        total_cents=new.total_cents,
+        discount_cents=new.discount_cents,
+        currency=new.currency,
+        items=list(new.items),
+        origin=new.origin,
+        told=new.told,
+        content=new.fingerprint(),
+    )
+    codes = use(new.coupon_codes, sale.order_id)
+    sale.coupon_codes = [{"code": code.code, "outcome": code.outcome} for code in codes]
+    name_buyer(sale, new, codes)
+    sale.not_delivered = why_not_delivered(sale, new)
+    sale.save(force_insert=True)
+    if not sale.not_delivered:
+        enqueue(
+            kind=ORDER,
+            key=sale.order_id,
+            installation_id=installation.id,
+            payload=sale.facts(),
+            order_by=f"sale:{sale.pk}",
+        )
+    log.info("sale.recorded", sale=sale.pk, not_delivered=sale.not_delivered, codes=len(codes))
+    return sale
+
+
+def name_buyer(sale: Sale, new: NewSale, codes: list[CodeOutcome]) -> None:
+    """By email, else by the member whose code was taken, else by phone, which the engine reads."""
+    if new.email:
+        sale.email_index = blind_index(email_identity(new.email))
+        sale.member = Member.objects.filter(email_index=sale.email_index).first()
+        if sale.member is None:
+            sale.email = new.email
+        return
+    redeemed = [c.redemption for c in codes if c.redemption and c.outcome is Outcome.USED]
+    if redeemed:
+        sale.member = redeemed[0].member
+    elif new.phone:
+        sale.phone = new.phone
+
+
+def why_not_delivered(sale: Sale, new: NewSale) -> str:
+    """A sale of nothing is told as well: the engine must hear of its codes."""
+    if not sale.installation.delivers(new.origin):
+        return Sale.NotDelivered.EXCLUDED_ORIGIN
+    if new.online_order_id:
+        return Sale.NotDelivered.ONLINE_ORDER
+    if not (sale.member or sale.email or sale.phone):
+        return Sale.NotDelivered.NOBODY
+    return Sale.NotDelivered.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class Voided:
+    """`sale` is None where only an open ticket was voided."""
+
+    sale: Sale | None
+    codes: list[PendingRedemption]
+    refund: bool
+    """The engine heard of the sale before, so it is told of a refund of the whole."""
+
+
+def void(installation: Installation, pos_id: str, reason: str = "") -> Voided:
+    """Take a sale back, or an open ticket where there is no sale of that id.
+
+    Before the order's first attempt its delivery is withdrawn and its codes go back; after it, the
+    engine is told of a refund of the whole. A second void gives the same. Raises NoSuchSale.
+    """
+    with transaction.atomic(durable=True):
+        sales = Sale.objects.select_for_update(of=("self",)).select_related("installation")
+        sale = sales.filter(installation=installation, pos_id=pos_id).first()
+        if sale is not None:
+            return void_sale(sale, reason)
+        codes = void_ticket(installation, pos_id)
+    if not codes:
+        raise NoSuchSale
+    return Voided(None, codes, refund=False)
+
+
+def void_sale(sale: Sale, reason: str) -> Voided:
+    if sale.voided_at is None:
+        untold = bool(sale.not_delivered) or withdraw(ORDER, sale.order_id)
+        if untold:
+            unuse(sale.order_id)
+            sale.not_delivered = sale.not_delivered or Sale.NotDelivered.VOIDED
+        else:
+            promise_refund_of_all(sale)
+        Sale.objects.filter(pk=sale.pk).update(
+            voided_at=Now(), void_reason=reason[:200], not_delivered=sale.not_delivered
+        )
+        sale.refresh_from_db()
+        log.info("sale.voided", sale=sale.pk, refund=not untold)
+    codes = PendingRedemption.objects.filter(
+        code__in=[told["code"] for told in sale.coupon_codes],
+    ).select_related("member", "installation")
+    return Voided(sale, list(codes), refund=not sale.not_delivered)
+
+
+def promise_refund_of_all(sale: Sale) -> None:
+    enqueue(
+        kind=REFUND,
+        key=f"{sale.order_id}-void",
+        installation_id=sale.installation_id,
+        payload=sale.facts() | {"total_cents": sale.total_cents},
+        order_by=f"sale:{sale.pk}",
+    )

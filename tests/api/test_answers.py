@@ -1,0 +1,437 @@
+"""Every answer that the OpenAPI documents for a call is reached here, and no other problem is."""
+
+import json
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.http import HttpResponse
+
+from api import members, redemptions
+from api.models import KeyedCall
+from api.problems import KINDS
+from api.rates import buckets
+from api.root import EVERYWHERE, WITH_BODY, api
+from members.models import Member
+from redemptions.models import PendingRedemption
+from redemptions.states import State
+from sandbox.control import Sandbox
+from stores.models import Associate
+from tests.api.pos import FIVE_OFF, NEVER_SEEN, TWENTY_FIVE_OFF, Pos, kind
+
+pytestmark = pytest.mark.django_db
+
+LOOKUP, ENROL = "POST /api/v1/members/lookup", "POST /api/v1/members"
+OFFERS = "GET /api/v1/members/{member_id}/offers"
+REDEEM, LIST = "POST /api/v1/redemptions", "GET /api/v1/redemptions"
+READ = "GET /api/v1/redemptions/{redemption_id}"
+HOLD = "POST /api/v1/redemptions/{redemption_id}/hold"
+REVERSE = "POST /api/v1/redemptions/{redemption_id}/reverse"
+POSTS = (LOOKUP, ENROL, REDEEM, HOLD, REVERSE)
+CALLS = (*POSTS, OFFERS, LIST, READ)
+MARA = {"email": "mara@example.com"}
+BODIES: dict[str, dict[str, Any]] = {
+    LOOKUP: MARA,
+    ENROL: {"email": "ida@example.com"},
+    REDEEM: {"member": MARA, "offer_id": FIVE_OFF},
+    HOLD: {"ticket": "T-1"},
+    REVERSE: {"withdrawn": True},
+}
+
+
+@dataclass
+class Stage:
+    """What a story plays on."""
+
+    pos: Pos
+    sandbox: Sandbox
+    row: Callable[..., PendingRedemption]
+    monkeypatch: pytest.MonkeyPatch
+
+    def ask(
+        self, call: str, body: Any = None, *, of: Any = None, key: str | None = None, **query: str
+    ) -> HttpResponse:
+        """The call as it would succeed, but for what is given; `of` is the id in its address."""
+        method, _, path = call.partition(" /api/v1/")
+        if "{member_id}" in path:
+            of = of or Member.objects.seen("mara@example.com").id
+            path = path.replace("{member_id}", str(of))
+        if "{redemption_id}" in path:
+            of = of or self.row(State.ISSUED).id
+            path = path.replace("{redemption_id}", str(of))
+        if method == "GET":
+            return self.pos.get(path, **query)
+        key = key or uuid.uuid4().hex
+        content = body if isinstance(body, bytes) else json.dumps(BODIES[call] | (body or {}))
+        return self.pos.send(
+            path, content if isinstance(content, bytes) else content.encode(), key=key
+        )
+
+    def engine(self, fault: str, endpoint: str = "*", **more: Any) -> None:
+        self.sandbox.fault(endpoint, fault, times=20, **more)
+
+
+@pytest.fixture
+def stage(
+    pos: Pos,
+    sandbox: Sandbox,
+    row: Callable[..., PendingRedemption],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Stage:
+    return Stage(pos, sandbox, row, monkeypatch)
+
+
+Story = Callable[[Stage], HttpResponse]
+STORIES: dict[tuple[str, int | str], Story] = {}
+
+
+def tells(call: str, *outcomes: int | str) -> Callable[[Story], Story]:
+    def keep(story: Story) -> Story:
+        STORIES.update({(call, outcome): story for outcome in outcomes})
+        return story
+
+    return keep
+
+
+def plain(call: str) -> Story:
+    return lambda stage: stage.ask(call)
+
+
+for each, status in [
+    (LOOKUP, 200),
+    (ENROL, 201),
+    (REDEEM, 201),
+    (OFFERS, 200),
+    (LIST, 200),
+    (READ, 200),
+    (HOLD, 200),
+]:
+    STORIES[each, status] = plain(each)
+
+
+# What any POST may answer
+
+
+def malformed(call: str) -> Story:
+    return lambda stage: stage.ask(call, b'{"email": ')
+
+
+def bad_key(call: str) -> Story:
+    return lambda stage: stage.ask(call, key="k" * 256)
+
+
+def unknown_field(call: str) -> Story:
+    return lambda stage: stage.ask(call, {"surprise": 1})
+
+
+def reused(call: str) -> Story:
+    other = {
+        LOOKUP: {"email": "ruth@example.com"},
+        ENROL: {"first_name": "Ida"},
+        REDEEM: {"ticket": "T-9"},
+        HOLD: {"ticket": "T-9"},
+        REVERSE: {"reason": "why"},
+    }[call]
+
+    def story(stage: Stage) -> HttpResponse:
+        of = stage.row(State.ISSUED).id if call in {HOLD, REVERSE} else None
+        stage.ask(call, key="k", of=of)
+        return stage.ask(call, other, key="k", of=of)
+
+    return story
+
+
+def running(call: str) -> Story:
+    """The first request's process stands still in the middle of it."""
+
+    def story(stage: Stage) -> HttpResponse:
+        of = stage.row(State.ISSUED).id if call in {HOLD, REVERSE} else None
+        stage.ask(call, key="k", of=of)
+        KeyedCall.objects.update(runner=uuid.uuid4(), status=None)
+        return stage.ask(call, key="k", of=of)
+
+    return story
+
+
+SENDING: dict[str, Callable[[str], Story]] = {
+    "malformed-json": malformed,
+    "bad-idempotency-key": bad_key,
+    "invalid-fields": unknown_field,
+    "idempotency-key-reused": reused,
+    "still-running": running,
+}
+for each in POSTS:
+    STORIES.update({(each, problem): make(each) for problem, make in SENDING.items()})
+
+
+# What any call may answer that asks the engine
+
+
+def engine_answers(call: str, fault: str, **more: Any) -> Story:
+    def story(stage: Stage) -> HttpResponse:
+        Member.objects.seen("mara@example.com")
+        stage.engine(fault, **more)
+        return stage.ask(call)
+
+    return story
+
+
+for each in (LOOKUP, ENROL, OFFERS, REDEEM):
+    STORIES[each, "engine-said-no"] = engine_answers(each, "status", status=422)
+    STORIES[each, "engine-busy"] = engine_answers(each, "throttle")
+    STORIES[each, "engine-unavailable"] = engine_answers(each, "status", status=503)
+    STORIES[each, "engine-misconfigured"] = engine_answers(each, "status", status=401)
+
+
+# Each call's own
+
+
+@tells(LOOKUP, "member-not-found")
+def nobody(stage: Stage) -> HttpResponse:
+    return stage.ask(LOOKUP, {"email": "nobody@example.com"})
+
+
+@tells(LOOKUP, "card-number")
+def a_card(stage: Stage) -> HttpResponse:
+    return stage.pos.post("members/lookup", {"phone": "4111 1111 1111 1111"})
+
+
+@tells(ENROL, 200)
+def a_member_already(stage: Stage) -> HttpResponse:
+    return stage.ask(ENROL, MARA)
+
+
+@tells(ENROL, "likely-duplicates")
+def the_phone_of_a_member(stage: Stage) -> HttpResponse:
+    return stage.ask(ENROL, {"phone": "(415) 555-0123"})
+
+
+@tells(ENROL, "card-number")
+def a_card_for_a_name(stage: Stage) -> HttpResponse:
+    return stage.ask(ENROL, {"first_name": "4111 1111 1111 1111"})
+
+
+def by_nobody(call: str) -> Story:
+    def story(stage: Stage) -> HttpResponse:
+        Associate.objects.create(
+            installation=stage.pos.installation, code="ana", name="Ana", is_active=False
+        )
+        return stage.ask(call, {"associate": "ana"})
+
+    return story
+
+
+for each in (ENROL, REDEEM, REVERSE):
+    STORIES[each, "place-disabled"] = by_nobody(each)
+
+
+@tells(ENROL, "reply-lost")
+def lost_enrolment(stage: Stage) -> HttpResponse:
+    stage.engine("drop_after", "POST /customers")
+    return stage.ask(ENROL)
+
+
+@tells(OFFERS, "member-not-found")
+def offers_of_nobody(stage: Stage) -> HttpResponse:
+    return stage.ask(OFFERS, of=NEVER_SEEN)
+
+
+@tells(REDEEM, 200)
+def redeemed_twice(stage: Stage) -> HttpResponse:
+    stage.ask(REDEEM, key="k")
+    return stage.ask(REDEEM, key="k")
+
+
+@tells(REDEEM, 202)
+def lost_redemption(stage: Stage) -> HttpResponse:
+    stage.engine("drop_after", "POST /redemptions")
+    return stage.ask(REDEEM)
+
+
+@tells(REDEEM, "idempotency-key-required")
+def no_key(stage: Stage) -> HttpResponse:
+    return stage.pos.post("redemptions", BODIES[REDEEM])
+
+
+@tells(REDEEM, "another-under-way")
+def another(stage: Stage) -> HttpResponse:
+    stage.row(State.UNCERTAIN)
+    return stage.ask(REDEEM)
+
+
+@tells(REDEEM, "member-not-found")
+def redeem_for_nobody(stage: Stage) -> HttpResponse:
+    return stage.ask(REDEEM, {"member": {"id": str(NEVER_SEEN)}})
+
+
+@tells(REDEEM, "card-number")
+def redeem_for_a_card(stage: Stage) -> HttpResponse:
+    return stage.ask(REDEEM, {"member": {"phone": "4111 1111 1111 1111"}})
+
+
+@tells(REDEEM, "no-such-offer")
+def no_such_offer(stage: Stage) -> HttpResponse:
+    return stage.ask(REDEEM, {"offer_id": 1})
+
+
+@tells(REDEEM, "wrong-points")
+def too_dear(stage: Stage) -> HttpResponse:
+    return stage.ask(REDEEM, {"offer_id": TWENTY_FIVE_OFF})
+
+
+@tells(REDEEM, "member-cannot-redeem")
+def opted_out(stage: Stage) -> HttpResponse:
+    return stage.ask(REDEEM, {"member": {"email": "otto@example.com"}})
+
+
+@tells(LIST, "invalid-fields")
+def bad_filter(stage: Stage) -> HttpResponse:
+    return stage.ask(LIST, state="gone")
+
+
+@tells(READ, "redemption-not-found")
+def read_nothing(stage: Stage) -> HttpResponse:
+    return stage.ask(READ, of=NEVER_SEEN)
+
+
+@tells(HOLD, "redemption-not-found")
+def hold_nothing(stage: Stage) -> HttpResponse:
+    return stage.ask(HOLD, of=NEVER_SEEN)
+
+
+@tells(HOLD, "no-longer-counts")
+def hold_used(stage: Stage) -> HttpResponse:
+    return stage.ask(HOLD, of=stage.row(State.USED).id)
+
+
+@tells(REVERSE, "redemption-not-found")
+def reverse_nothing(stage: Stage) -> HttpResponse:
+    return stage.ask(REVERSE, of=NEVER_SEEN)
+
+
+@tells(REVERSE, 200)
+def reversed_now(stage: Stage) -> HttpResponse:
+    return stage.ask(REVERSE, of=stage.row(State.REVERSED).id)
+
+
+@tells(REVERSE, 202)
+def reversed_soon(stage: Stage) -> HttpResponse:
+    stage.engine("status", status=503)
+    return stage.ask(REVERSE)
+
+
+def reversing(state: State, **more: Any) -> Story:
+    return lambda stage: stage.ask(REVERSE, {"withdrawn": False}, of=stage.row(state, **more).id)
+
+
+STORIES[REVERSE, "already-used"] = reversing(State.USED)
+STORIES[REVERSE, "nothing-to-reverse"] = reversing(State.NOT_MADE)
+STORIES[REVERSE, "disputed"] = reversing(State.DISPUTED)
+
+
+@tells(REVERSE, "not-withdrawn")
+def still_on_the_sale(stage: Stage) -> HttpResponse:
+    code = stage.row(State.ISSUED)
+    PendingRedemption.objects.update(applied_at=code.requested_at)
+    return stage.ask(REVERSE, {"withdrawn": False}, of=code.id)
+
+
+# What any call at all may answer
+
+
+def without_a_key(call: str) -> Story:
+    def story(stage: Stage) -> HttpResponse:
+        of = stage.row(State.ISSUED).id
+        stage.pos.api_key = "lp_nobody"
+        Member.objects.seen("mara@example.com")
+        return stage.ask(call, of=of)
+
+    return story
+
+
+def too_often(call: str) -> Story:
+    def story(stage: Stage) -> HttpResponse:
+        stage.monkeypatch.setattr("django.conf.settings.API_BURST", 1)
+        stage.monkeypatch.setattr("django.conf.settings.API_RATE_PER_SECOND", 0.01)
+        buckets.forget()
+        stage.ask(call)
+        return stage.ask(call)
+
+    return story
+
+
+def a_bug(call: str) -> Story:
+    def story(stage: Stage) -> HttpResponse:
+        for room in (members, redemptions):
+            for name in ("tell_member", "tell_new_member", "tell_offer", "tell_redemption"):
+                stage.monkeypatch.setattr(room, name, no_tongue, raising=False)
+        stage.row(State.ISSUED)
+        return stage.ask(call)
+
+    return story
+
+
+def no_tongue(*_told: object) -> None:
+    raise RuntimeError("a bug")
+
+
+def too_large(call: str) -> Story:
+    return lambda stage: stage.ask(call, {"surprise": "x" * 256 * 1024})
+
+
+def in_chunks(call: str) -> Story:
+    def story(stage: Stage) -> HttpResponse:
+        stage.pos.client.defaults["HTTP_TRANSFER_ENCODING"] = "chunked"
+        return stage.ask(call)
+
+    return story
+
+
+for each in CALLS:
+    STORIES[each, "unauthorized"] = without_a_key(each)
+    STORIES[each, "rate-limited"] = too_often(each)
+    STORIES[each, "internal"] = a_bug(each)
+for each in POSTS:
+    STORIES[each, "too-large"] = too_large(each)
+    STORIES[each, "length-required"] = in_chunks(each)
+
+
+def documented() -> Iterator[tuple[str, int | str]]:
+    """Successes by their status, problems by their kind."""
+    for path, methods in api.get_openapi_schema()["paths"].items():
+        for method, call in methods.items():
+            for status, answer in call["responses"].items():
+                problem = answer["content"].get("application/problem+json")
+                for outcome in problem["examples"] if problem else [status]:
+                    yield f"{method.upper()} {path}", outcome
+
+
+def test_what_is_documented_is_told_here() -> None:
+    assert set(documented()) == set(STORIES)
+
+
+def test_every_kind_of_problem_belongs_to_a_call() -> None:
+    """But for those of an address that is none."""
+    nowhere = {"no-such-call", "method-not-allowed", "bad-request"}
+    assert {outcome for _, outcome in documented() if isinstance(outcome, str)} == (
+        KINDS.keys() - nowhere
+    )
+    assert {*EVERYWHERE, *WITH_BODY} <= KINDS.keys()
+
+
+@pytest.mark.parametrize(
+    ("call", "outcome"), STORIES, ids=[f"{call}: {outcome}" for call, outcome in STORIES]
+)
+def test_it_is_reached(stage: Stage, call: str, outcome: int | str) -> None:
+    answer = STORIES[call, outcome](stage)
+    if isinstance(outcome, int):
+        assert (answer.status_code, answer["Content-Type"]) == (
+            outcome,
+            "application/json; charset=utf-8",
+        )
+    else:
+        assert kind(answer) == outcome
+        assert answer.status_code == KINDS[outcome][0]
+    assert answer["Cache-Control"] == "no-store"

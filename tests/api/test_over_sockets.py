@@ -1,0 +1,180 @@
+"""The API as a POS meets it: real processes, real sockets, on each database."""
+
+import json
+import signal
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from sandbox.control import Sandbox
+from tests.support.servers import Database, Panel, manage, running_panel
+from tests.support.waiting import until
+
+# A real server with four processes, loaded from many sides.
+pytestmark = pytest.mark.slow
+
+CALLERS = 24
+FIVE_OFF = 90121
+
+
+class Caller:
+    """A POS's server, with a connection for each request."""
+
+    def __init__(self, panel: Panel, api_key: str) -> None:
+        self.panel = panel
+        self.headers = {"Authorization": f"Bearer {api_key}", "Connection": "close"}
+
+    def get(self, path: str, **query: Any) -> requests.Response:
+        return requests.get(self.url(path), params=query, headers=self.headers, timeout=60)
+
+    def post(self, path: str, body: Any, key: str | None = None) -> requests.Response:
+        keyed = {"Idempotency-Key": key} if key else {}
+        return requests.post(
+            self.url(path), json=body, headers={**self.headers, **keyed}, timeout=60
+        )
+
+    def redeem(self, key: str, email: str) -> requests.Response:
+        body = {"member": {"email": email}, "offer_id": FIVE_OFF, "store": "boston", "till": "1"}
+        return self.post("redemptions", body, key)
+
+    def url(self, path: str) -> str:
+        return f"{self.panel.url}/api/v1/{path}"
+
+
+@pytest.fixture(scope="module")
+def panel(_sandbox: Sandbox, each_database: Database, output_dir: Path) -> Iterator[Panel]:
+    log = output_dir / f"api-{each_database.url.partition(':')[0]}.log"
+    with running_panel(_sandbox, each_database, log, workers=4) as panel:
+        yield panel
+
+
+@pytest.fixture(scope="module")
+def api_key(panel: Panel) -> str:
+    words = ["--pos", "generic", "--origin", "http://127.0.0.1", "--json"]
+    return str(json.loads(manage(panel.env, "create_installation", "Shop", *words))["api_key"])
+
+
+@pytest.fixture
+def caller(sandbox: Sandbox, panel: Panel, api_key: str) -> Caller:
+    panel.database.clear()
+    return Caller(panel, api_key)
+
+
+@pytest.fixture
+def someone(sandbox: Sandbox, caller: Caller) -> str:
+    """A member with points for one redemption, whom the engine can be asked about."""
+    email = str(sandbox.add_member(email="only.one@example.com", points=700)["email"])
+    until(
+        lambda: caller.post("members/lookup", {"email": email}).ok,
+        "the breaker that a test before opened is closed",
+    )
+    return email
+
+
+def all_at_once(act: Callable[[int], requests.Response]) -> list[requests.Response]:
+    with ThreadPoolExecutor(CALLERS) as pool:
+        return list(pool.map(act, range(CALLERS)))
+
+
+def test_one_sale_from_look_up_to_reversal(caller: Caller, sandbox: Sandbox, someone: str) -> None:
+    member = caller.post("members/lookup", {"email": someone}).json()
+    [best, *_] = caller.get(f"members/{member['id']}/offers").json()["items"]
+    assert best["affordable"]
+    asked = {"member": {"id": member["id"]}, "offer_id": FIVE_OFF, "ticket": "T-1"}
+    made = caller.post("redemptions", asked, uuid.uuid4().hex)
+    assert (made.status_code, made.json()["state"]) == (201, "issued")
+    redemption = f"redemptions/{made.json()['id']}"
+    assert caller.post(f"{redemption}/hold", {"ticket": "T-1"}).status_code == 200
+    assert [one["id"] for one in caller.get("redemptions", ticket="T-1").json()["items"]] == [
+        made.json()["id"]
+    ]
+    assert sandbox.balance(someone) == 200
+    assert caller.post(f"{redemption}/reverse", {"withdrawn": True}).status_code == 200
+    assert caller.get(redemption).json()["state"] == "reversed"
+    assert sandbox.balance(someone) == 700
+
+
+def test_somebody_joins(caller: Caller, sandbox: Sandbox, someone: str) -> None:
+    body = {"email": "ida@example.com", "first_name": "Ida"}
+    answers = all_at_once(lambda _number: caller.post("members", body, "join"))
+    assert {answer.status_code for answer in answers} <= {200, 201, 409}
+    assert [person["email"] for person in sandbox.customers()].count("ida@example.com") == 1
+
+
+def test_one_key_from_many_sides_makes_one_code(
+    caller: Caller, sandbox: Sandbox, someone: str
+) -> None:
+    answers = all_at_once(lambda _number: caller.redeem("one", someone))
+    statuses = Counter(answer.status_code for answer in answers)
+    assert statuses[201] == 1
+    assert set(statuses) <= {200, 201, 409}
+    codes = {answer.json()["code"] for answer in answers if answer.ok}
+    assert len(codes) == len(sandbox.redemptions()) == 1
+    assert sandbox.balance(someone) == 200
+
+
+def test_many_keys_for_one_redemptions_worth_make_one_code(
+    caller: Caller, sandbox: Sandbox, someone: str
+) -> None:
+    answers = all_at_once(lambda number: caller.redeem(f"many-{number}", someone))
+    statuses = Counter(answer.status_code for answer in answers)
+    assert statuses[201] == 1
+    assert set(statuses) <= {201, 409, 422}
+    assert sandbox.balance(someone) == 200
+
+
+def test_a_process_that_died_is_succeeded_and_nothing_is_taken_twice(
+    caller: Caller, sandbox: Sandbox, someone: str, panel: Panel
+) -> None:
+    sandbox.fault("POST /redemptions", "late", seconds=1.5)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(caller.redeem, "dies", someone)
+        until(lambda: sandbox.balance(someone) == 200, "the engine took the points")
+        panel.signal(signal.SIGKILL)
+        panel.stop()
+        with pytest.raises(requests.RequestException):
+            first.result()
+    panel.start(workers=4)
+    running = caller.redeem("dies", someone)
+    assert (running.status_code, running.json()["type"].rpartition(":")[2]) == (
+        409,
+        "still-running",
+    )
+    past = "2026-01-01 00:00:00"
+    panel.database.execute("UPDATE api_keyedcall SET started_at = ?", past)
+    assert caller.redeem("dies", someone).status_code == 202
+    panel.database.execute("UPDATE redemptions_pendingredemption SET state = 'uncertain'")
+    until(lambda: caller.redeem("dies", someone).status_code == 200, "it is found in the history")
+    assert len(sandbox.redemptions()) == 1
+    assert sandbox.balance(someone) == 200
+
+
+def test_a_body_too_large_is_refused_and_the_next_is_read(caller: Caller, someone: str) -> None:
+    large = caller.post("members/lookup", {"email": "x" * 300_000})
+    assert (large.status_code, large.headers["Content-Type"]) == (413, "application/problem+json")
+    assert caller.post("members/lookup", {"email": someone}).status_code == 200
+
+
+def test_a_body_in_chunks_is_not_taken_for_an_empty_one(caller: Caller, someone: str) -> None:
+    answer = requests.post(
+        caller.url("members/lookup"), data=iter([b'{"email": "', b'x"}']), headers=caller.headers,
+        timeout=60,
+    )  # fmt: skip
+    assert (answer.status_code, answer.headers["Content-Type"]) == (
+        411,
+        "application/problem+json",
+    )
+
+
+def test_nobody_is_named_in_the_servers_log(caller: Caller, someone: str, panel: Panel) -> None:
+    caller.post("members/lookup", {"email": someone, "surprise": someone})
+    caller.get(f"redemptions/{someone}", email=someone)
+    until(lambda: "api/v1/members/lookup" in panel.log.read_text(), "the request is logged")
+    written = panel.log.read_text()
+    assert "only.one" not in written and "ida@" not in written

@@ -1,0 +1,164 @@
+"""A sale is recorded once, uses its codes in the same transaction, and is told once."""
+
+from dataclasses import replace
+
+import pytest
+
+from loyalty_panel import routes
+from outbox.models import Delivery
+from redemptions.actions import redeem
+from redemptions.settling import see_to_all
+from redemptions.states import Reason, State
+from sales.errors import NoSuchSale, OtherContent
+from sales.models import Sale
+from sales.record import void
+from tests.redemptions.conftest import FIVE_OFF
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
+
+MARA, STRANGER = "mara@example.com", "never.seen@example.com"
+ORDERS, REFUNDS = "POST /orders", "POST /refunds"
+
+
+@pytest.fixture
+def code(engine, act, mara):
+    return redeem(engine=engine, act=act, member=mara, offer_id=FIVE_OFF)
+
+
+class TestASale:
+    def test_is_told_to_the_engine_and_earns(self, sandbox, mara, sell, deliveries):
+        assert sell().is_new
+        assert deliveries() == ["done"]
+        assert sandbox.balance(MARA) == 640 + 42
+        assert sandbox.call_counts()[ORDERS] == 1
+
+    def test_told_again_is_the_same(self, sandbox, mara, sell, deliveries):
+        sell()
+        assert not sell().is_new
+        assert deliveries() == ["done"]
+        assert sandbox.balance(MARA) == 640 + 42
+
+    def test_of_other_content_under_the_same_id_is_refused(self, mara, sell):
+        sell()
+        with pytest.raises(OtherContent, match="Void it"):
+            sell(total_cents=4300)
+        assert Sale.objects.get().total_cents == 4200
+
+    def test_uses_its_code(self, sandbox, code, sell, deliveries):
+        sale = sell(coupon_codes=(code.code, "WEB-1")).sale
+        code.refresh_from_db()
+        assert (code.state, code.sale) == (State.USED, "S-1")
+        assert [told["outcome"] for told in sale.coupon_codes] == ["used", "unknown"]
+        assert deliveries() == ["done"]
+        assert sandbox.balance(MARA) == 140 + 42
+
+    def test_that_names_nobody_is_its_codes_members(self, sandbox, code, sell, deliveries):
+        assert sell(email="", coupon_codes=(code.code,)).sale.member == code.member
+        assert deliveries() == ["done"]
+        assert sandbox.balance(MARA) == 140 + 42
+
+    def test_by_phone_is_its_owners(self, sandbox, engine, installation, sell, deliveries):
+        sell(email="", phone="+14155550123")
+        assert deliveries() == ["done"]
+        sale = Sale.objects.get()
+        assert (sale.member.email, sale.phone) == (MARA, None)
+        assert sandbox.balance(MARA) == 640 + 42
+
+    def test_of_a_stranger_enrols_nobody(self, sandbox, engine, installation, sell, deliveries):
+        before = len(sandbox.customers())
+        sell(email=STRANGER)
+        assert deliveries() == ["withdrawn"]
+        sale = Sale.objects.get()
+        assert (sale.not_delivered, sale.email) == ("unknown_member", STRANGER)
+        assert len(sandbox.customers()) == before
+        assert ORDERS not in sandbox.call_counts()
+
+    @pytest.mark.parametrize(
+        ("facts", "why"),
+        [
+            ({"email": ""}, "nobody"),
+            ({"online_order_id": "WEB-7"}, "online_order"),
+            ({"origin": "Webshop"}, "excluded_origin"),
+        ],
+    )
+    def test_that_is_not_told_is_recorded(self, installation, mara, sell, facts, why):
+        installation.excluded_origins = ["webshop"]
+        installation.save()
+        assert sell(**facts).sale.not_delivered == why
+        assert not Delivery.objects.exists()
+
+    def test_of_nothing_is_told_for_its_codes(self, sandbox, code, sell, deliveries):
+        sell(total_cents=0, coupon_codes=(code.code,))
+        assert deliveries() == ["done"]
+        assert sandbox.call_counts()[ORDERS] == 1
+
+    def test_whose_answer_is_lost_counts_once(self, sandbox, settings, mara, sell, deliveries):
+        settings.ENGINE_SETTLE_SECONDS = 0
+        sandbox.fault(ORDERS, "drop_after")
+        sell()
+        assert deliveries() == ["done"]
+        assert sandbox.balance(MARA) == 640 + 42
+
+    def test_carries_no_email_into_the_outbox(self, mara, sell):
+        sell()
+        assert MARA not in str(Delivery.objects.get().payload)
+
+
+class TestWhereTheEngineTakesNoKeys:
+    @pytest.fixture(autouse=True)
+    def _no_keys(self, engine, settings, sandbox, monkeypatch):
+        settings.ENGINE_KEYS_ORDERS = False
+        settings.ENGINE_SETTLE_SECONDS = 0
+        route = replace(routes.DELIVERIES["order"], idempotent=False)
+        monkeypatch.setitem(routes.DELIVERIES, "order", route)
+        sandbox.switch(orders_idempotent=False)
+
+    @pytest.mark.parametrize("when", ["drop_before", "drop_after"])
+    def test_a_lost_answer_is_read(self, sandbox, mara, sell, deliveries, when):
+        sandbox.fault(ORDERS, when)
+        sell()
+        assert deliveries() == ["done"]
+        assert sandbox.balance(MARA) == 640 + 42
+
+
+class TestAVoid:
+    def test_before_it_was_told_withdraws_it_and_gives_back(
+        self, engine, sandbox, installation, code, sell, deliveries
+    ):
+        sell(coupon_codes=(code.code,))
+        voided = void(installation, "S-1", "wrong size")
+        assert (voided.refund, voided.sale.not_delivered) == (False, "voided")
+        see_to_all(engine)
+        code.refresh_from_db()
+        assert (code.state, code.reason) == (State.REVERSED, Reason.VOIDED)
+        assert deliveries() == ["withdrawn"]
+        assert sandbox.balance(MARA) == 640
+
+    def test_after_it_was_told_is_a_refund_of_the_whole(
+        self, sandbox, installation, code, sell, deliveries
+    ):
+        sell(coupon_codes=(code.code,))
+        deliveries()
+        assert void(installation, "S-1").refund
+        assert deliveries() == ["done", "done"]
+        code.refresh_from_db()
+        assert code.state == State.USED
+        assert sandbox.call_counts()[REFUNDS] == 1
+
+    def test_again_is_the_same(self, sandbox, installation, mara, sell, deliveries):
+        sell()
+        deliveries()
+        void(installation, "S-1")
+        assert void(installation, "S-1").refund
+        assert deliveries() == ["done", "done"]
+
+    def test_of_an_open_ticket_gives_its_codes_back(self, engine, sandbox, installation, code):
+        code.ticket = "T-9"
+        code.save(update_fields=["ticket"])
+        assert void(installation, "T-9").codes == [code]
+        see_to_all(engine)
+        assert sandbox.balance(MARA) == 640
+
+    def test_of_nothing_known_is_told(self, installation):
+        with pytest.raises(NoSuchSale):
+            void(installation, "S-404")
