@@ -15,11 +15,19 @@ def check_routes(**_options: Any) -> list[Error]:
         known = routes()
     except ImportError as error:
         return [Error(f"DELIVERY_ROUTES can't be loaded: {error}", id="outbox.E001")]
-    return [
-        Error(f"The route of {kind!r} is no outbox.routes.Route.", id="outbox.E002")
-        for kind, route in known.items()
-        if not isinstance(route, Route)
-    ]
+    return [wrong for kind, route in known.items() if (wrong := error_in(kind, route))]
+
+
+def error_in(kind: str, route: object) -> Error | None:
+    if not isinstance(route, Route):
+        return Error(f"The route of {kind!r} is no outbox.routes.Route.", id="outbox.E002")
+    if route.system not in settings.OUTSIDE_RATES:
+        return Error(
+            f"The route of {kind!r} leads to {route.system!r}, of which OUTSIDE_RATES does not say "
+            "how often it may be called.",
+            id="outbox.E004",
+        )
+    return None
 
 
 @register()

@@ -16,8 +16,8 @@ from outbox.tasks import run_job
 log = structlog.get_logger(__name__)
 
 TICK_SECONDS = 0.5
-# A run that has not ended by then is taken for dead, and the next one begins.
-LONGEST_RUN = timedelta(seconds=60)
+# A run that has not ended by then may be dead, and the next one begins: jobs claim what they do.
+LONGEST_RUN = timedelta(seconds=30)
 
 
 def tick() -> None:

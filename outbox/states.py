@@ -2,6 +2,8 @@
 
 from django.db import models
 
+from outbox.diagram import diagram
+
 
 class State(models.TextChoices):
     PENDING = "pending", "Pending"
@@ -80,3 +82,8 @@ MAY_BE_DONE = (Reason.CANNOT_TELL, Reason.KEEPS_GETTING_LOST, Reason.BUG, Reason
 def sources_of(new: State) -> list[State]:
     """The states from which `new` can be reached."""
     return [old for old, targets in TRANSITIONS.items() if new in targets]
+
+
+def draw() -> str:
+    """The states as a Mermaid diagram, in Markdown."""
+    return diagram(TRANSITIONS, State.PENDING)

@@ -16,7 +16,7 @@ log = structlog.get_logger(__name__)
 # A wake-up on its way needs no second one.
 GRACE = timedelta(seconds=2)
 # One that was woken is left alone for so long, or a backlog would be woken again at each sweep.
-WAKE_AGAIN_AFTER = timedelta(seconds=60)
+WAKE_AGAIN_AFTER = timedelta(seconds=15)
 
 
 def sweep() -> None:

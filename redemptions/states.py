@@ -2,6 +2,8 @@
 
 from django.db import models
 
+from outbox.diagram import diagram
+
 
 class State(models.TextChoices):
     REQUESTED = "requested", "Requested"
@@ -113,11 +115,4 @@ def sources_of(new: State) -> list[State]:
 
 def draw() -> str:
     """The states as a Mermaid diagram, in Markdown."""
-    lines = [
-        f"    {old} --> {new}: {cause}"
-        for old, targets in TRANSITIONS.items()
-        for new, cause in targets.items()
-    ]
-    ends = [f"    {state} --> [*]" for state, targets in TRANSITIONS.items() if not targets]
-    diagram = "\n".join(["stateDiagram-v2", "    [*] --> requested", *lines, *ends])
-    return f"```mermaid\n{diagram}\n```\n"
+    return diagram(TRANSITIONS, State.REQUESTED)

@@ -59,7 +59,7 @@ class Embedded:
             self._worker.run_task(task)
 
     def waiting(self, at_most: int) -> int:
-        return int(DBTaskResult.objects.ready()[:at_most].count())
+        return int(DBTaskResult.objects.ready().order_by()[:at_most].count())
 
     def prune(self) -> int:
         ended = Q(finished_at__lte=Now() - KEPT_FOR)

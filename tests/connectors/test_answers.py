@@ -49,6 +49,7 @@ def test_any_2xx_is_a_yes(status: int) -> None:
         (422, b'{"amount": ["is too little"]}', Refused),
         (422, b'"no"', Refused),
         (422, b"not enough points", Refused),
+        (423, b'{"error": "locked"}', Throttled),
         (429, b"", Throttled),
         (429, HTML, Throttled),
     ],

@@ -1,4 +1,4 @@
-"""Draw the states of a redemption into docs/architecture.md, or check that it is fresh."""
+"""Draw the states of redemptions and deliveries into docs/architecture.md, or check them."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -6,14 +6,16 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from redemptions.states import draw
+from outbox.states import draw as draw_deliveries
+from redemptions.states import draw as draw_redemptions
 
-BEGINS = "<!-- Drawn from redemptions/states.py by `python manage.py draw_states`. -->\n"
+DRAWN = {"redemptions": draw_redemptions, "outbox": draw_deliveries}
+BEGINS = "<!-- Drawn from {}/states.py by `python manage.py draw_states`. -->\n"
 ENDS = "<!-- Until here. -->\n"
 
 
 class Command(BaseCommand):
-    help = "Draw the diagram of a redemption's states into docs/architecture.md."
+    help = "Draw the states of redemptions and deliveries into docs/architecture.md."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -23,14 +25,20 @@ class Command(BaseCommand):
         page = settings.BASE_DIR / "docs" / "architecture.md"
         text = page.read_text()
         if not options["check"]:
-            page.write_text(with_diagram(text))
-        elif text != with_diagram(text):
+            page.write_text(with_diagrams(text))
+        elif text != with_diagrams(text):
             raise CommandError(f"{page.name} is stale. Run: python manage.py draw_states")
 
 
-def with_diagram(text: str) -> str:
-    before, begins, rest = text.partition(BEGINS)
+def with_diagrams(text: str) -> str:
+    for room, draw in DRAWN.items():
+        text = with_diagram(text, BEGINS.format(room), draw())
+    return text
+
+
+def with_diagram(text: str, mark: str, diagram: str) -> str:
+    before, begins, rest = text.partition(mark)
     _, ends, after = rest.partition(ENDS)
     if not (begins and ends):
-        raise CommandError("The page has lost the two marks between which the diagram stands.")
-    return f"{before}{begins}{draw()}{ends}{after}"
+        raise CommandError("The page has lost the two marks between which a diagram stands.")
+    return f"{before}{begins}{diagram}{ends}{after}"
