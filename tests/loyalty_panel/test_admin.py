@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from access.models import ApiKey, Bearer, LaunchSecret, WebhookSecret
+from api.models import KeyedCall
 from database import encryption
 from members.models import Consent, LastKnown, Member
 from outbox.models import Attempt, Delivery, PeriodicJob
@@ -32,7 +33,7 @@ FIGURES = f'{{"email": "{EMAIL}"}}'
 REGISTERED = sorted(admin.site._registry, key=lambda model: model.__name__)
 every_model = pytest.mark.parametrize("model", REGISTERED, ids=lambda model: model.__name__)
 # Written by the app alone: whoever opens the admin can only look.
-LEDGERS = [PendingRedemption, Consent, LastKnown, Member, Delivery, Attempt, PeriodicJob]
+LEDGERS = [PendingRedemption, Consent, LastKnown, Member, Delivery, Attempt, PeriodicJob, KeyedCall]
 # Issued and revoked, and never changed.
 ISSUED = [ApiKey, WebhookSecret, LaunchSecret]
 every_ledger = pytest.mark.parametrize("model", LEDGERS, ids=lambda model: model.__name__)
@@ -81,6 +82,8 @@ def rows(client: Client, till: Till, ana: Associate) -> Rows:
     delivery = Delivery.objects.create(kind="order", key="sale-1", payload={"total_cents": 1250})
     made = [member, known, consent, redemption, Bearer.objects.get(), User.objects.get()]
     made += [delivery, Attempt.objects.create(delivery=delivery, number=1)]
+    call = {"installation": ana.installation, "route": "r", "key": "k", "asked_index": "0" * 64}
+    made += [KeyedCall.objects.create(**call)]
     made += [PeriodicJob.objects.create(name="settle")]
     made += [kind.objects.get() for kind in ISSUED]
     made += [ana.installation, till.store, till, ana, Group.objects.create(name="Managers")]
