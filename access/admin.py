@@ -1,15 +1,22 @@
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group, User
+from django.db import transaction
+from django.db.models.functions import Now
 from django.http import HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils import timezone
+from django.utils.text import capfirst
 
 from access.keys import ApiKey, LaunchSecret, TwoAreLive, WebhookSecret
 from access.models import Bearer
+from audit.audited import Audited
+from audit.record import Where
 
 
 @admin.register(Bearer)
-class BearerAdmin(admin.ModelAdmin):
+class BearerAdmin(Audited, admin.ModelAdmin):
     """For looking, and for throwing somebody out."""
 
     list_display = ("associate", "till", "installation", "created_at", "expires_at", "revoked_at")
@@ -25,17 +32,24 @@ class BearerAdmin(admin.ModelAdmin):
     def has_delete_permission(self, request, obj=None):
         return False
 
+    def where(self, obj):
+        return Where.at(till=obj.till)
+
     @admin.action(description="Revoke: the panel must be launched again")
+    @transaction.atomic
     def revoke(self, request, queryset):
-        count = queryset.filter(revoked_at=None).update(revoked_at=timezone.now())
-        self.message_user(request, f"{count} revoked.")
+        revoked = list(queryset.select_for_update(of=("self",)).filter(revoked_at=None))
+        for bearer in revoked:
+            self.record(request, "revoked", bearer, before={"associate": str(bearer.associate)})
+        queryset.filter(revoked_at=None).update(revoked_at=Now())
+        self.message_user(request, f"{len(revoked)} revoked.")
 
 
 COLUMNS = ("label", "installation", "created_at", "revoked_at")
 SEARCHED = ("label", "installation__id", "installation__name")
 
 
-class IssuedAdmin(admin.ModelAdmin):
+class IssuedAdmin(Audited, admin.ModelAdmin):
     """Issue and revoke, and nothing else. What was issued is told in the answer, once."""
 
     list_filter = ("installation", "revoked_at")
@@ -62,15 +76,19 @@ class IssuedAdmin(admin.ModelAdmin):
             self.message_user(request, str(error), messages.ERROR)
             return HttpResponseRedirect(self.list_address())
 
+    def where(self, obj):
+        return Where.at(installation=obj.installation)
+
     def save_model(self, request, obj, form, change):
         obj.told_once = obj.start()
+        self.record(request, "issued", obj, after={"shown": obj.shown, "label": obj.label})
 
     def response_add(self, request, obj, post_url_continue=None):
         # In the answer alone: a message or a redirect would keep the secret in a cookie or session.
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
-            "title": f"{self.opts.verbose_name} issued",
+            "title": f"{capfirst(self.opts.verbose_name)} issued",
             "issued": obj,
             "list_address": self.list_address(),
         }
@@ -80,14 +98,17 @@ class IssuedAdmin(admin.ModelAdmin):
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
 
     @admin.action(description="Revoke: it opens nothing from now on", permissions=["revoke"])
+    @transaction.atomic
     def revoke(self, request, queryset):
-        count = sum(row.revoke() for row in queryset.filter(revoked_at=None))
-        self.message_user(request, f"{count} revoked.")
+        revoked = [row for row in queryset.filter(revoked_at=None) if row.revoke()]
+        for row in revoked:
+            self.record(request, "revoked", row, before={"shown": row.shown, "label": row.label})
+        self.message_user(request, f"{len(revoked)} revoked.")
 
 
 @admin.register(ApiKey, WebhookSecret)
 class HashedAdmin(IssuedAdmin):
-    list_display = ("prefix", *COLUMNS)
+    list_display = ("prefix", *COLUMNS, "last_used_at")
     search_fields = ("prefix", *SEARCHED)
 
 
@@ -98,3 +119,22 @@ class LaunchSecretAdmin(IssuedAdmin):
 
     def get_queryset(self, request):
         return super().get_queryset(request).defer("secret")
+
+
+admin.site.unregister([User, Group])
+
+
+@admin.register(User)
+class ManagerAdmin(Audited, UserAdmin):
+    """Who may log in here: what is done to them is in the trail, too."""
+
+    def user_change_password(self, request, id, form_url=""):
+        answer = super().user_change_password(request, id, form_url)
+        if request.method == "POST" and answer.status_code == 302:
+            self.record(request, "password_changed", User.objects.get(pk=unquote(id)))
+        return answer
+
+
+@admin.register(Group)
+class ManagersGroupAdmin(Audited, GroupAdmin):
+    """What its members may do."""

@@ -6,13 +6,16 @@ old one goes. A secret can be read once, when it is issued.
 
 import hashlib
 import secrets
+from collections.abc import Mapping
 from contextlib import suppress
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
+from django.conf import settings
 from django.db import IntegrityError, models, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from database.batch import Batch
 from database.encryption import EncryptedTextField
 from database.prepared import Prepared
 from stores.models import Installation
@@ -32,6 +35,9 @@ class TwoAreLive(Exception):
 
 class Issued(models.Model):
     """One of two that are live at an installation at a time. A row is never used again."""
+
+    # What a revoked row no longer holds.
+    FORGOTTEN: ClassVar[dict[str, str]] = {}
 
     installation = models.ForeignKey(Installation, models.CASCADE)
     slot = models.PositiveSmallIntegerField(editable=False)
@@ -55,8 +61,13 @@ class Issued(models.Model):
             ),
         ]
 
-    # What a revoked row no longer holds.
-    FORGOTTEN: ClassVar[dict[str, str]] = {}
+    def __str__(self) -> str:
+        return f"{self.shown} {self.label}".strip()
+
+    @property
+    def shown(self) -> str:
+        """What tells it from others, and is no secret."""
+        raise NotImplementedError
 
     def start(self) -> str:
         """Make this new row live, in a free slot. Returns its secret: the only time it is told.
@@ -89,15 +100,18 @@ class Hashed(Issued):
     """A secret that is only ever compared: its SHA-256 is all that is kept."""
 
     SCHEME: ClassVar[str]  # What a secret begins with, so that one found astray is recognised.
+    BY_HASH: ClassVar[Prepared[Any]]  # The live one of a hash.
 
     sha256 = models.CharField(max_length=64, unique=True, editable=False)
     prefix = models.CharField(max_length=20, editable=False)
+    last_used_at = models.DateTimeField(null=True, editable=False)
 
     class Meta(Issued.Meta):
         abstract = True
 
-    def __str__(self) -> str:
-        return f"{self.prefix}… {self.label}".strip()
+    @property
+    def shown(self) -> str:
+        return f"{self.prefix}…"
 
     def make_secret(self) -> str:
         secret = f"{self.SCHEME}{secrets.token_urlsafe(32)}"
@@ -111,9 +125,37 @@ class Hashed(Issued):
         return cls(installation=installation, label=label).start()
 
     @classmethod
+    def of_secret(cls, secret: str) -> Self | None:
+        """The live one, with its active installation: one query, and nothing is written.
+
+        That it was used is noted in memory, and written with others at most once a minute.
+        """
+        found: Self | None = next(iter(cls.BY_HASH.ask(digest(secret))), None)
+        if found:
+            last_used.put((cls, found.pk), None)
+        return found
+
+    @classmethod
     def live_of(cls, sha256: str) -> models.QuerySet[Self]:
         rows = cls._default_manager.select_related("installation")
         return rows.filter(sha256=sha256, revoked_at=None, installation__is_active=True)
+
+
+class LastUsed(Batch[tuple[type[Hashed], int], None]):
+    """Which were used since the last batch."""
+
+    lost = "last_used.batch_lost"
+
+    def every_seconds(self) -> float | None:
+        return settings.LAST_USED_SECONDS
+
+    def save(self, noted: Mapping[tuple[type[Hashed], int], None]) -> None:
+        for kind in {kind for kind, _ in noted}:
+            used = [pk for of_kind, pk in noted if of_kind is kind]
+            kind._default_manager.filter(pk__in=used).update(last_used_at=Now())
+
+
+last_used = LastUsed()
 
 
 class ApiKey(Hashed):
@@ -124,11 +166,6 @@ class ApiKey(Hashed):
     class Meta(Hashed.Meta):
         verbose_name = "API key"
 
-    @classmethod
-    def of_secret(cls, secret: str) -> "ApiKey | None":
-        """The live key, with its active installation: one query, and nothing is written."""
-        return next(iter(API_KEY_BY_HASH.ask(digest(secret))), None)
-
 
 class WebhookSecret(Hashed):
     """Stands in the address at which another system tells us things about its installation."""
@@ -138,14 +175,9 @@ class WebhookSecret(Hashed):
     class Meta(Hashed.Meta):
         verbose_name = "webhook secret"
 
-    @classmethod
-    def of_secret(cls, secret: str) -> "WebhookSecret | None":
-        """The live secret, with its active installation: one query, and nothing is written."""
-        return next(iter(WEBHOOK_SECRET_BY_HASH.ask(digest(secret))), None)
 
-
-API_KEY_BY_HASH = Prepared(ApiKey.live_of, blank="")
-WEBHOOK_SECRET_BY_HASH = Prepared(WebhookSecret.live_of, blank="")
+ApiKey.BY_HASH = Prepared(ApiKey.live_of, blank="")
+WebhookSecret.BY_HASH = Prepared(WebhookSecret.live_of, blank="")
 
 
 class LaunchSecret(Issued):
@@ -159,8 +191,9 @@ class LaunchSecret(Issued):
     class Meta(Issued.Meta):
         verbose_name = "launch secret"
 
-    def __str__(self) -> str:
-        return f"{self.kid} {self.label}".strip()
+    @property
+    def shown(self) -> str:
+        return self.kid
 
     def make_secret(self) -> str:
         self.kid = secrets.token_hex(8)

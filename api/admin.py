@@ -1,29 +1,24 @@
-from django.contrib import admin
+from typing import Any
 
-from access.look_only import LookOnly
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
 from api.models import KeyedCall
+from audit.look_only import LookOnly
 
 
 @admin.register(KeyedCall)
 class KeyedCallAdmin(LookOnly, admin.ModelAdmin):
-    """What a POS asked under a key: when a repeat was answered otherwise than it expected."""
+    """What POSes sent under which key, for finding out why a repeat was answered so."""
 
-    list_display = ("first_asked_at", "installation", "route", "key", "status", "runner")
-    list_filter = ("installation", "route", "status", "first_asked_at")
+    list_display = ("started_at", "route", "key", "status", "installation")
+    list_filter = ("route", "status", "installation")
     search_fields = ("key", "made")
-    search_help_text = "An Idempotency-Key, or the id of what was made."
+    search_help_text = "An Idempotency-Key, or the id of what it made."
     list_select_related = ("installation",)
-    fields = (
-        "installation",
-        "route",
-        "key",
-        "first_asked_at",
-        "started_at",
-        "runner",
-        "status",
-        "made",
-    )
+    exclude = ("refusal", "asked_index")
 
-    def get_queryset(self, request):
-        """A refusal may name a person, masked: it is decrypted for nobody here."""
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """A list decrypts nothing."""
         return super().get_queryset(request).defer("refusal")

@@ -36,6 +36,13 @@ ENDED = A_REDEMPTION | {
     "lease_expires_at": None,
     "lease_seconds_left": None,
 }
+A_SALE: Shown = {
+    "id": "109001",
+    "delivery": "pending",
+    "not_delivered": None,
+    "codes": [{"code": "LP-7Q4M2X", "outcome": "used"}],
+    "warnings": [],
+}
 A_MEMBER: Shown = {
     "id": MEMBER_ID,
     "email": "mara@example.com",
@@ -168,4 +175,31 @@ REVERSE = call(
     "redemption-not-found already-used not-withdrawn nothing-to-reverse disputed place-disabled "
     f"{SENDING}",
     {"withdrawn": True, "reason": "The customer changed their mind", "associate": "ana"},
+)
+SALE = call(
+    "Report a sale",
+    {
+        201: (schemas.Sale, A_SALE),
+        200: (schemas.Sale, A_SALE | {"delivery": "done"}),
+    },
+    f"other-content card-number place-disabled {SENDING}",
+    {
+        "id": "109001",
+        "ticket": "T-1001",
+        "completed_at": "2026-11-21T09:41:00-05:00",
+        "total_cents": 4200,
+        "discount_cents": 500,
+        "currency": "USD",
+        "email": "mara@example.com",
+        "coupon_codes": ["LP-7Q4M2X"],
+        "store": "boston",
+        "till": "1",
+        "associate": "ana",
+    },
+)
+VOID = call(
+    "Void a sale",
+    {200: (schemas.VoidedSale, {"id": "109001", "refund": False, "codes": [ENDED]})},
+    f"sale-not-found {SENDING}",
+    {"reason": "wrong size"},
 )

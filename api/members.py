@@ -35,7 +35,9 @@ def lookup(request: ApiRequest, body: schemas.LookUp) -> Answer:
     return Answer(200, tell_member(find_or_recall(engine(), identity)))
 
 
-def identity_of(asked: schemas.LookUp | schemas.MemberRef, installation: Installation) -> Identity:
+def identity_of(
+    asked: schemas.LookUp | schemas.MemberRef | schemas.NewSale, installation: Installation
+) -> Identity:
     """Asked by email or by phone: the schema sees to it that it is one of them."""
     if asked.email is not None:
         return Email(read_field("email", read_email, asked.email))

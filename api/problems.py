@@ -34,6 +34,7 @@ from redemptions.errors import (
     WrongPoints,
 )
 from redemptions.models import PendingRedemption
+from sales.errors import NoSuchSale, OtherContent
 
 CONTENT_TYPE = "application/problem+json"
 TYPE = "urn:loyalty-panel:problem:"
@@ -53,6 +54,8 @@ KINDS: dict[str, tuple[int, str]] = {
     "still-running": (409, "The first request with this Idempotency-Key still runs"),
     "another-under-way": (409, "Another redemption of this member has not ended"),
     "likely-duplicates": (409, "This may be somebody who is a member already"),
+    "sale-not-found": (404, "There is no such sale and no such ticket"),
+    "other-content": (409, "A sale of this id has other content"),
     "no-longer-counts": (409, "The code no longer counts"),
     "already-used": (409, "The code was used in a sale"),
     "not-withdrawn": (409, "The code was not withdrawn at the point of sale"),
@@ -136,6 +139,8 @@ TABLE: tuple[tuple[type[Exception], str, str], ...] = (
     (Disabled, "place-disabled", ""),
     (Member.DoesNotExist, "member-not-found", "No member has this id."),
     (PendingRedemption.DoesNotExist, "redemption-not-found", "No redemption here has this id."),
+    (OtherContent, "other-content", ""),
+    (NoSuchSale, "sale-not-found", "No sale and no open ticket here has this id."),
     (AuthenticationError, "unauthorized", "Send Authorization: Bearer <API key> with a live key."),
     (RequestDataTooBig, "too-large", "A body has at most 256 KiB."),
     (UnreadablePostError, "bad-request", "The body broke off."),

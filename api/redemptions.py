@@ -164,6 +164,11 @@ def reverse(request: ApiRequest, redemption_id: UUID, body: schemas.Reverse) -> 
     """Give the points back. 202: promised and under way; read the redemption again."""
     redemption = find(request, redemption_id)
     read_place(request.auth.installation, associate=body.associate)
+    if redemption.state == State.ISSUED and not body.withdrawn:
+        raise Problem(
+            "not-withdrawn",
+            "The POS must stop taking the code first. Then send withdrawn: true.",
+        )
     try:
         actions.undo(engine=engine(), redemption=redemption, withdrawn=body.withdrawn)
     except NotWithdrawn:

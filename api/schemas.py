@@ -4,15 +4,25 @@ from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, field_validator, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    field_validator,
+    model_validator,
+)
 
 from members.names import can_be_shown
 from offers.catalogue import Kind
 from redemptions.states import State
+from redemptions.use import Outcome
 
 # No engine's option id and no balance is larger, and no column has room for more.
 LARGEST_ID = 2**63 - 1
 MOST_POINTS = 1_000_000_000
+MOST_CENTS = 10**15
 
 
 def in_utc(moment: datetime) -> str:
@@ -147,6 +157,65 @@ class Reverse(Asked):
         return reason
 
 
+class Item(BaseModel):
+    """A line of a sale. What else is said of it is left out."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    sku: str = Field(max_length=200)
+    name: str = Field(max_length=500)
+    quantity: float
+    unit_price_cents: int
+    type: str | None = Field(None, max_length=200)
+    vendor: str | None = Field(None, max_length=200)
+
+
+class NewSale(BaseModel):
+    """Unknown fields are kept: a POS that adds one must not lose its sales."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    id: PosId = Field(examples=["109001"])
+    ticket: PosId | None = None
+    completed_at: Annotated[AwareDatetime, Field(strict=False)]
+    total_cents: int = Field(ge=0, le=MOST_CENTS, description="After discounts.")
+    discount_cents: int | None = Field(None, ge=0, le=MOST_CENTS)
+    currency: str = Field(pattern="^[A-Z]{3}$", examples=["USD"])
+    email: Typed | None = None
+    phone: Typed | None = None
+    coupon_codes: list[Annotated[str, Field(max_length=255)]] = Field([], max_length=100)
+    origin: str | None = Field(None, max_length=64)
+    order_type: str | None = Field(None, max_length=64)
+    source: str | None = Field(None, max_length=64)
+    online_order_id: str | None = Field(
+        None, max_length=64, description="The engine has it from the shop: recorded, not delivered."
+    )
+    items: list[Item] = Field([], max_length=1000)
+    store: PosId | None = None
+    till: PosId | None = None
+    associate: PosId | None = None
+
+    def unknown(self) -> list[str]:
+        return sorted(self.model_extra or {})
+
+
+class CodeOutcome(Told):
+    code: str
+    outcome: Outcome
+
+
+class Sale(Told):
+    id: str
+    delivery: str = Field(description="Of its order to the engine; none where there is none.")
+    not_delivered: str | None = Field(description="Why the engine is not told; a word.")
+    codes: list[CodeOutcome]
+    warnings: list[str]
+
+
+class Void(Asked):
+    reason: str | None = Field(None, max_length=200)
+
+
 class MemberId(Told):
     id: UUID
 
@@ -171,6 +240,12 @@ class Redemption(Told):
     )
     lease_seconds_left: int | None
     created_at: Moment
+
+
+class VoidedSale(Told):
+    id: str
+    refund: bool = Field(description="The engine is told of a refund of the whole.")
+    codes: list[Redemption]
 
 
 class Page(Told):

@@ -115,6 +115,8 @@ API_RATE_PER_SECOND = env.float("API_RATE_PER_SECOND", default=100.0)
 API_BURST = env.int("API_BURST", default=1000)
 if API_RATE_PER_SECOND <= 0 or API_BURST < 1:
     raise ImproperlyConfigured("API_RATE_PER_SECOND must be above 0, and API_BURST 1 or more.")
+# When a key was last used is written in batches too.
+LAST_USED_SECONDS = None if LOYALTY_MODE is Mode.TEST else 60.0
 # Built once per process by the rooms that call the engine.
 ENGINE_FACTORY = "loyalty_panel.routes.make_engine"
 
@@ -205,6 +207,7 @@ INSTALLED_APPS = [
     "django_htmx",
     *LENT_APPS,
     *TASKS_APPS,
+    "audit",
     "stores",
     "access",
     "members",

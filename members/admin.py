@@ -1,6 +1,6 @@
 from django.contrib import admin
 
-from access.look_only import LookOnly
+from audit.look_only import LookOnly
 from members.models import Consent, LastKnown, Member
 
 

@@ -4,23 +4,21 @@ A look-up writes nothing for a member seen before: the figures gather in memory 
 one batch, at most every LAST_KNOWN_SECONDS. A process that dies loses one batch at most.
 """
 
-import threading
+from collections.abc import Mapping
 from dataclasses import replace
 from uuid import UUID
 
-import structlog
 from django.conf import settings
-from django.db import DatabaseError, connection
 from pydantic import TypeAdapter
 
 from connectors.errors import Unavailable
 from connectors.yotpo.client import Yotpo
+from database import batch as batch_room
 from database.encryption import blind_index
 from members.identity import Email, Identity, email_identity
 from members.lookup import FoundMember, find_member
 from members.models import LastKnown, Member
 
-log = structlog.get_logger(__name__)
 figures = TypeAdapter(FoundMember)
 
 
@@ -50,44 +48,25 @@ def recall(identity: Identity) -> FoundMember | None:
     return replace(figures.validate_json(known.figures), live=False) if known else None
 
 
-class Batch:
-    """What this process has learnt and not yet written."""
+class Batch(batch_room.Batch[UUID, FoundMember]):
+    """Figures of members whom this process has looked up."""
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._noted: dict[UUID, FoundMember] = {}
-        self._timer: threading.Timer | None = None
+    lost = "last_known.batch_lost"
+
+    def every_seconds(self) -> float | None:
+        return settings.LAST_KNOWN_SECONDS
 
     def note(self, member: FoundMember) -> None:
-        if member.id is None:
-            return
-        with self._lock:
-            self._noted[member.id] = member
-            if self._timer is None and settings.LAST_KNOWN_SECONDS is not None:
-                self._timer = threading.Timer(settings.LAST_KNOWN_SECONDS, self._write_apart)
-                self._timer.daemon = True
-                self._timer.start()
+        if member.id is not None:
+            self.put(member.id, member)
 
-    def write(self) -> int:
-        """Write the batch now. Returns how many members' figures it held."""
-        with self._lock:
-            noted, self._noted, self._timer = self._noted, {}, None
+    def save(self, noted: Mapping[UUID, FoundMember]) -> None:
         LastKnown.objects.bulk_create(
             [row_of(member) for member in noted.values()],
             update_conflicts=True,
             unique_fields=["member"],
             update_fields=["figures", "phone_index", "as_of"],
         )
-        return len(noted)
-
-    def _write_apart(self) -> None:
-        """In the timer's own thread, which has a database connection of its own."""
-        try:
-            self.write()
-        except DatabaseError:
-            log.exception("last_known.batch_lost")
-        finally:
-            connection.close()
 
 
 def row_of(member: FoundMember) -> LastKnown:

@@ -7,7 +7,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from access.look_only import LookOnly
+from audit.look_only import LookOnly
 from outbox.ledger import send_again
 from outbox.models import Attempt, Delivery, PeriodicJob
 

@@ -1,6 +1,10 @@
-from django.contrib import admin
+from typing import Any
 
-from access.look_only import LookOnly
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from audit.look_only import LookOnly
 from sales.models import Sale
 
 
@@ -15,3 +19,7 @@ class SaleAdmin(LookOnly, admin.ModelAdmin):
     date_hierarchy = "completed_at"
     list_select_related = ("store",)
     exclude = ("email", "phone")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """A list decrypts nothing."""
+        return super().get_queryset(request).defer("email", "phone")

@@ -1,10 +1,12 @@
 from django.contrib import admin
 
+from audit.audited import Audited
+from audit.record import Where
 from stores.models import Associate, Installation, Store, Till
 
 
 @admin.register(Installation)
-class InstallationAdmin(admin.ModelAdmin):
+class InstallationAdmin(Audited, admin.ModelAdmin):
     list_display = ("name", "id", "pos", "region", "currency", "offer_policy", "is_active")
     list_filter = ("pos", "is_active", "offer_policy")
     search_fields = ("name", "id")
@@ -14,26 +16,38 @@ class InstallationAdmin(admin.ModelAdmin):
         # The id stands in the address that the POS was given, the prefix in orders that were sent.
         return (*self.readonly_fields, "id", "order_prefix") if obj else self.readonly_fields
 
+    def where(self, obj):
+        return Where.at(installation=obj)
+
 
 @admin.register(Store)
-class StoreAdmin(admin.ModelAdmin):
+class StoreAdmin(Audited, admin.ModelAdmin):
     list_display = ("name", "code", "installation", "region", "is_active")
     list_filter = ("installation", "is_active")
     search_fields = ("name", "code")
     list_select_related = ("installation",)
 
+    def where(self, obj):
+        return Where.at(store=obj)
+
 
 @admin.register(Till)
-class TillAdmin(admin.ModelAdmin):
+class TillAdmin(Audited, admin.ModelAdmin):
     list_display = ("name", "code", "store", "is_active")
     list_filter = ("store__installation", "store", "is_active")
     search_fields = ("name", "code", "store__name")
     list_select_related = ("store",)
 
+    def where(self, obj):
+        return Where.at(till=obj)
+
 
 @admin.register(Associate)
-class AssociateAdmin(admin.ModelAdmin):
+class AssociateAdmin(Audited, admin.ModelAdmin):
     list_display = ("name", "code", "role", "installation", "is_active")
     list_filter = ("installation", "role", "is_active")
     search_fields = ("name", "code")
     list_select_related = ("installation",)
+
+    def where(self, obj):
+        return Where.at(installation=obj.installation)

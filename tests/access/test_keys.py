@@ -8,11 +8,20 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 from django.db import IntegrityError, connection, transaction
-from django.test.utils import CaptureQueriesContext
 
-from access.keys import ApiKey, Hashed, Issued, LaunchSecret, TwoAreLive, WebhookSecret, digest
+from access.keys import (
+    ApiKey,
+    Hashed,
+    Issued,
+    LaunchSecret,
+    TwoAreLive,
+    WebhookSecret,
+    digest,
+    last_used,
+)
 from database.encryption import DecryptionFailed
 from stores.models import Installation
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.django_db
 
@@ -242,8 +251,47 @@ def test_of_many_issued_at_once_two_are_live(kind: Any) -> None:
     assert kind.objects.count() == 2
 
 
-def test_finding_writes_nothing(installation: Installation) -> None:
+# When it was last used
+
+
+@pytest.fixture
+def _nothing_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(last_used, "_noted", {})
+
+
+@pytest.mark.database
+@pytest.mark.usefixtures("_nothing_noted")
+def test_uses_are_written_in_one_batch(
+    installation: Installation, django_assert_num_queries: Callable[[int], Any]
+) -> None:
+    secrets = [kind.issue(installation) for kind in HASHED for _ in range(2)]
+    used = [secrets[0], secrets[2], secrets[0]]
+    with django_assert_num_queries(3) as asked:
+        assert ApiKey.of_secret(used[0]) == ApiKey.of_secret(used[2])
+        assert WebhookSecret.of_secret(used[1])
+    assert {query["sql"][:6] for query in asked} == {"SELECT"}
+    with django_assert_num_queries(2):
+        assert last_used.write() == 2
+    for kind in HASHED:
+        first, second = kind.objects.order_by("slot")
+        assert first.last_used_at >= first.created_at
+        assert second.last_used_at is None
+
+
+@pytest.mark.usefixtures("_nothing_noted")
+def test_what_opened_nothing_is_not_noted(installation: Installation) -> None:
     secret = ApiKey.issue(installation)
-    with CaptureQueriesContext(connection) as asked:
-        ApiKey.of_secret(secret)
-    assert [query["sql"][:6] for query in asked] == ["SELECT"]
+    ApiKey.of_secret("lp_made-up")
+    ApiKey.objects.get().revoke()
+    ApiKey.of_secret(secret)
+    assert last_used.write() == 0
+
+
+@pytest.mark.database
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("_nothing_noted")
+def test_uses_are_written_by_themselves_after_a_while(settings) -> None:
+    settings.LAST_USED_SECONDS = 0.01
+    secret = ApiKey.issue(Installation.objects.create(id="shop", name="Quill & Thread"))
+    ApiKey.of_secret(secret)
+    until(ApiKey.objects.exclude(last_used_at=None).exists, "the use is written")

@@ -15,11 +15,14 @@ from django.utils import timezone
 
 from access.models import ApiKey, Bearer, LaunchSecret, WebhookSecret
 from api.models import KeyedCall
+from audit.models import Entry
+from audit.record import Where, Who, record
 from database import encryption
 from members.models import Consent, LastKnown, Member
 from outbox.models import Attempt, Delivery, PeriodicJob
 from redemptions.models import PendingRedemption
 from redemptions.states import State
+from sales.models import Sale
 from stores.models import Associate, Installation, Store, Till
 from tests.ground.checkout import rooms
 
@@ -33,7 +36,8 @@ FIGURES = f'{{"email": "{EMAIL}"}}'
 REGISTERED = sorted(admin.site._registry, key=lambda model: model.__name__)
 every_model = pytest.mark.parametrize("model", REGISTERED, ids=lambda model: model.__name__)
 # Written by the app alone: whoever opens the admin can only look.
-LEDGERS = [PendingRedemption, Consent, LastKnown, Member, Delivery, Attempt, PeriodicJob, KeyedCall]
+LEDGERS = [PendingRedemption, Consent, LastKnown, Member, Delivery, Attempt, PeriodicJob]
+LEDGERS += [Entry, Sale, KeyedCall]
 # Issued and revoked, and never changed.
 ISSUED = [ApiKey, WebhookSecret, LaunchSecret]
 every_ledger = pytest.mark.parametrize("model", LEDGERS, ids=lambda model: model.__name__)
@@ -79,12 +83,17 @@ def rows(client: Client, till: Till, ana: Associate) -> Rows:
         code="LP-1234",
     )
     known = LastKnown.objects.create(member=member, figures=FIGURES, as_of=timezone.now())
+    entry = record(
+        act="till.changed", who=Who.associate(ana), where=Where.at(till=till), subject=till
+    )
     delivery = Delivery.objects.create(kind="order", key="sale-1", payload={"total_cents": 1250})
-    made = [member, known, consent, redemption, Bearer.objects.get(), User.objects.get()]
+    made = [entry, member, known, consent, redemption, Bearer.objects.get(), User.objects.get()]
     made += [delivery, Attempt.objects.create(delivery=delivery, number=1)]
-    call = {"installation": ana.installation, "route": "r", "key": "k", "asked_index": "0" * 64}
-    made += [KeyedCall.objects.create(**call)]
     made += [PeriodicJob.objects.create(name="settle")]
+    installation = till.store.installation
+    made += [KeyedCall.objects.create(installation=installation, route="sales", key="k")]
+    sold = {"completed_at": timezone.now(), "total_cents": 1250, "currency": "USD"}
+    made += [Sale.objects.create(installation=installation, pos_id="S-1", email=EMAIL, **sold)]
     made += [kind.objects.get() for kind in ISSUED]
     made += [ana.installation, till.store, till, ana, Group.objects.create(name="Managers")]
     return {type(row): row for row in made}
@@ -156,6 +165,7 @@ FINDS: dict[type[Row], Callable[[Row], str]] = {
     Member: lambda row: str(row.id),
     LastKnown: lambda row: str(row.member_id),
     Consent: lambda row: str(row.member_id),
+    Entry: lambda row: row.subject_id,
     Bearer: lambda row: row.associate.name,
     ApiKey: lambda row: row.prefix,
     WebhookSecret: lambda row: row.prefix,

@@ -12,6 +12,7 @@ from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 
 from access.keys import ApiKey, LaunchSecret, WebhookSecret
+from audit.record import Where, Who, record
 from stores.models import Installation
 
 LABEL = "create_installation"
@@ -68,6 +69,13 @@ def create_installation(**fields: Any) -> dict[str, str]:
     installation = Installation(**{"id": free_id(fields["name"]), **fields})
     installation.full_clean()
     installation.save(force_insert=True)
+    record(
+        act="installation.added",
+        who=Who.machine(LABEL),
+        subject=installation,
+        where=Where.at(installation=installation),
+        after={name: getattr(installation, name) for name in {"id", "order_prefix", *fields}},
+    )
     launch = LaunchSecret.issue(installation, LABEL)
     return {
         "id": installation.id,

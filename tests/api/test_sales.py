@@ -1,0 +1,118 @@
+"""Sales and voids over the API: recorded once, answered the same again."""
+
+from typing import Any
+
+import pytest
+
+from outbox.models import Delivery
+from redemptions.models import PendingRedemption
+from redemptions.states import State
+from sales.models import Sale
+from sandbox.control import Sandbox
+from tests.api.pos import FIVE_OFF, Pos
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
+
+MARA = "mara@example.com"
+SALE: dict[str, Any] = {
+    "id": "109001",
+    "completed_at": "2026-11-21T09:41:00-05:00",
+    "total_cents": 4200,
+    "currency": "USD",
+    "email": MARA,
+}
+
+
+@pytest.fixture
+def code(pos: Pos, sandbox: Sandbox) -> str:
+    body = {"member": {"email": MARA}, "offer_id": FIVE_OFF}
+    return str(pos.post("redemptions", body, key="k-1").json()["code"])
+
+
+def test_a_sale_is_recorded_and_its_code_used(pos: Pos, code: str) -> None:
+    answer = pos.post("sales", SALE | {"coupon_codes": [code, "WEB-1"], "store": "boston"})
+    assert answer.status_code == 201
+    assert answer.json() == {
+        "id": "109001",
+        "delivery": "pending",
+        "not_delivered": None,
+        "codes": [{"code": code, "outcome": "used"}, {"code": "WEB-1", "outcome": "unknown"}],
+        "warnings": [],
+    }
+    assert PendingRedemption.objects.get().state == State.USED
+    assert Sale.objects.get().store.code == "boston"
+
+
+def test_the_same_again_is_the_same(pos: Pos, code: str) -> None:
+    body = SALE | {"coupon_codes": [code]}
+    first, again = pos.post("sales", body), pos.post("sales", body)
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert first.json() == again.json()
+    assert Delivery.objects.count() == 1
+
+
+def test_under_one_key_the_same_is_the_same(pos: Pos) -> None:
+    first, again = (pos.post("sales", SALE, key="sale-1") for _ in range(2))
+    assert (first.status_code, again.status_code) == (201, 200)
+
+
+def test_other_content_under_one_id_is_refused(pos: Pos) -> None:
+    pos.post("sales", SALE)
+    answer = pos.post("sales", SALE | {"total_cents": 1})
+    assert answer.status_code == 409
+    assert answer.json()["type"].endswith(":other-content")
+
+
+def test_unknown_fields_are_kept_and_named(pos: Pos) -> None:
+    answer = pos.post("sales", SALE | {"gift_wrap": True})
+    assert answer.status_code == 201
+    assert answer.json()["warnings"] == ["gift_wrap: not known; kept and not used"]
+    assert Sale.objects.get().told == {"gift_wrap": True}
+
+
+BAD = {
+    "no id": {"id": None},
+    "an id of the POS with a space": {"id": "1 2"},
+    "less than nothing": {"total_cents": -1},
+    "half a cent": {"total_cents": 0.5},
+    "a time without a zone": {"completed_at": "2026-11-21T09:41:00"},
+    "no currency": {"currency": "dollars"},
+    "no email": {"email": "mara"},
+    "one code as a text": {"coupon_codes": "LP-1"},
+}
+
+
+@pytest.mark.parametrize("wrong", BAD.values(), ids=BAD)
+def test_what_can_not_be_is_named(pos: Pos, wrong: dict[str, Any]) -> None:
+    answer = pos.post("sales", SALE | wrong)
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json()["errors"]] == list(wrong)
+    assert not Sale.objects.exists()
+
+
+def test_a_void_before_the_order_went_gives_the_points_back(
+    pos: Pos, sandbox: Sandbox, code: str
+) -> None:
+    pos.post("sales", SALE | {"coupon_codes": [code]})
+    answer = pos.post("sales/109001/void", {"reason": "wrong size"})
+    assert answer.status_code == 200
+    told = answer.json()
+    assert (told["id"], told["refund"]) == ("109001", False)
+    assert [found["state"] for found in told["codes"]] == ["reversed"]
+    assert sandbox.balance(MARA) == 640
+    again = pos.post("sales/109001/void", {})
+    assert (again.status_code, again.json()) == (200, told)
+
+
+def test_an_open_ticket_is_voided_by_its_id(pos: Pos, sandbox: Sandbox) -> None:
+    body = {"member": {"email": MARA}, "offer_id": FIVE_OFF, "ticket": "T-7"}
+    pos.post("redemptions", body, key="k-2")
+    answer = pos.post("sales/T-7/void", {})
+    assert [found["state"] for found in answer.json()["codes"]] == ["reversed"]
+    assert sandbox.balance(MARA) == 640
+
+
+def test_nothing_of_that_id_is_told(pos: Pos) -> None:
+    answer = pos.post("sales/S-404/void", {})
+    assert answer.status_code == 404
+    assert answer.json()["type"].endswith(":sale-not-found")
