@@ -22,7 +22,7 @@ from members.models import Member
 from members.names import read_name
 from offers.catalogue import rank
 from offers.reach import look_up
-from stores.models import Installation
+from stores.models import Installation, Store
 
 router = Router(tags=["Members"])
 
@@ -58,7 +58,9 @@ def enrolled_before(request: ApiRequest, made: str, body: schemas.NewMember) -> 
     try:
         return Answer(200, tell_member(find_or_recall(engine(), Email(row.email))), made)
     except NotFound:
-        new = read_new_member(body, region_of(request, place_of(request, body)))
+        # The store as it is, disabled or not: what was done there stays done.
+        store = request.auth.installation.stores.filter(code=body.store or "").first()
+        new = read_new_member(body, region_of(request, store))
         return Answer(200, tell_new_member(row, new), made)
 
 
@@ -67,7 +69,7 @@ def enrolled_before(request: ApiRequest, made: str, body: schemas.NewMember) -> 
 def enrol_member(request: ApiRequest, body: schemas.NewMember) -> Answer:
     """Make somebody a member. 200: they were one already, and nothing was changed."""
     place = place_of(request, body)
-    new = read_new_member(body, region_of(request, place))
+    new = read_new_member(body, region_of(request, place.store))
     twin, same_email = find_twin(engine(), new)
     if twin is not None and same_email:
         return Answer(200, tell_member(twin), str(twin.id))
@@ -88,8 +90,8 @@ def place_of(request: ApiRequest, body: schemas.NewMember) -> Place:
     return read_place(request.auth.installation, store=body.store, associate=body.associate)
 
 
-def region_of(request: ApiRequest, place: Place) -> str:
-    return place.store.phone_region if place.store else request.auth.installation.region
+def region_of(request: ApiRequest, store: Store | None) -> str:
+    return store.phone_region if store else request.auth.installation.region
 
 
 def read_new_member(body: schemas.NewMember, region: str) -> NewMember:

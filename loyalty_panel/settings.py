@@ -186,7 +186,11 @@ SHARED_LIMITS = LOYALTY_MODE is not Mode.TEST
 # Kind of delivery -> outbox.routes.Route.
 DELIVERY_ROUTES = "loyalty_panel.routes.DELIVERIES"
 # What is done again and again, and every how many seconds.
-PERIODIC_JOBS = {"loyalty_panel.jobs.settle": 1.0, "outbox.sweeper.sweep": 5.0}
+PERIODIC_JOBS = {
+    "loyalty_panel.jobs.settle": 1.0,
+    "outbox.sweeper.sweep": 5.0,
+    "api.idempotency.prune": 3600.0,
+}
 
 
 # Rooms

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.http import HttpResponse
 
-from api import members, redemptions
+from api import members, redemptions, sales
 from api.models import KeyedCall
 from api.problems import KINDS
 from api.rates import buckets
@@ -29,7 +29,8 @@ REDEEM, LIST = "POST /api/v1/redemptions", "GET /api/v1/redemptions"
 READ = "GET /api/v1/redemptions/{redemption_id}"
 HOLD = "POST /api/v1/redemptions/{redemption_id}/hold"
 REVERSE = "POST /api/v1/redemptions/{redemption_id}/reverse"
-POSTS = (LOOKUP, ENROL, REDEEM, HOLD, REVERSE)
+SALE, VOID = "POST /api/v1/sales", "POST /api/v1/sales/{pos_id}/void"
+POSTS = (LOOKUP, ENROL, REDEEM, HOLD, REVERSE, SALE, VOID)
 CALLS = (*POSTS, OFFERS, LIST, READ)
 MARA = {"email": "mara@example.com"}
 BODIES: dict[str, dict[str, Any]] = {
@@ -38,6 +39,13 @@ BODIES: dict[str, dict[str, Any]] = {
     REDEEM: {"member": MARA, "offer_id": FIVE_OFF},
     HOLD: {"ticket": "T-1"},
     REVERSE: {"withdrawn": True},
+    SALE: {
+        "id": "109001",
+        "completed_at": "2026-11-21T09:41:00Z",
+        "total_cents": 4200,
+        "currency": "USD",
+    },
+    VOID: {"reason": "wrong size"},
 }
 
 
@@ -61,6 +69,10 @@ class Stage:
         if "{redemption_id}" in path:
             of = of or self.row(State.ISSUED).id
             path = path.replace("{redemption_id}", str(of))
+        if "{pos_id}" in path:
+            if of is None:
+                self.ask(SALE, key="the sale")
+            path = path.replace("{pos_id}", str(of or "109001"))
         if method == "GET":
             return self.pos.get(path, **query)
         key = key or uuid.uuid4().hex
@@ -107,6 +119,8 @@ for each, status in [
     (LIST, 200),
     (READ, 200),
     (HOLD, 200),
+    (SALE, 201),
+    (VOID, 200),
 ]:
     STORIES[each, status] = plain(each)
 
@@ -133,6 +147,8 @@ def reused(call: str) -> Story:
         REDEEM: {"ticket": "T-9"},
         HOLD: {"ticket": "T-9"},
         REVERSE: {"reason": "why"},
+        SALE: {"total_cents": 1},
+        VOID: {"reason": "why"},
     }[call]
 
     def story(stage: Stage) -> HttpResponse:
@@ -164,6 +180,7 @@ SENDING: dict[str, Callable[[str], Story]] = {
 }
 for each in POSTS:
     STORIES.update({(each, problem): make(each) for problem, make in SENDING.items()})
+STORIES[SALE, "invalid-fields"] = lambda stage: stage.ask(SALE, {"total_cents": "4200"})
 
 
 # What any call may answer that asks the engine
@@ -223,7 +240,7 @@ def by_nobody(call: str) -> Story:
     return story
 
 
-for each in (ENROL, REDEEM, REVERSE):
+for each in (ENROL, REDEEM, REVERSE, SALE):
     STORIES[each, "place-disabled"] = by_nobody(each)
 
 
@@ -338,6 +355,28 @@ def still_on_the_sale(stage: Stage) -> HttpResponse:
     return stage.ask(REVERSE, {"withdrawn": False}, of=code.id)
 
 
+@tells(SALE, 200)
+def told_twice(stage: Stage) -> HttpResponse:
+    stage.ask(SALE)
+    return stage.ask(SALE)
+
+
+@tells(SALE, "other-content")
+def told_otherwise(stage: Stage) -> HttpResponse:
+    stage.ask(SALE)
+    return stage.ask(SALE, {"total_cents": 1})
+
+
+@tells(SALE, "card-number")
+def sold_to_a_card(stage: Stage) -> HttpResponse:
+    return stage.ask(SALE, {"phone": "4111 1111 1111 1111"})
+
+
+@tells(VOID, "sale-not-found")
+def void_nothing(stage: Stage) -> HttpResponse:
+    return stage.ask(VOID, of="never-sold")
+
+
 # What any call at all may answer
 
 
@@ -362,11 +401,20 @@ def too_often(call: str) -> Story:
     return story
 
 
+TONGUES = [
+    (members, "tell_member"),
+    (members, "tell_new_member"),
+    (members, "tell_offer"),
+    (redemptions, "tell_redemption"),
+    (sales, "answer"),
+    (sales, "void"),
+]
+
+
 def a_bug(call: str) -> Story:
     def story(stage: Stage) -> HttpResponse:
-        for room in (members, redemptions):
-            for name in ("tell_member", "tell_new_member", "tell_offer", "tell_redemption"):
-                stage.monkeypatch.setattr(room, name, no_tongue, raising=False)
+        for room, name in TONGUES:
+            stage.monkeypatch.setattr(room, name, no_tongue)
         stage.row(State.ISSUED)
         return stage.ask(call)
 

@@ -142,6 +142,14 @@ def test_a_repeat_adds_nothing(pos: Pos, sandbox: Sandbox) -> None:
     assert sandbox.call_counts()["POST /customers"] == 1
 
 
+def test_a_repeat_is_answered_though_the_store_was_closed_since(pos: Pos) -> None:
+    body = IDA | {"store": "boston"}
+    assert pos.post("members", body, key="one").status_code == 201
+    Store.objects.update(is_active=False)
+    again = pos.post("members", body, key="one")
+    assert (again.status_code, again.json()["phone"]) == (200, "+14155550166")
+
+
 def test_a_disabled_associate_is_refused(pos: Pos, ana: Associate, sandbox: Sandbox) -> None:
     ana.is_active = False
     ana.save()

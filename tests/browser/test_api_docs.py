@@ -16,7 +16,7 @@ def viewport() -> ViewportSize:
 def test_every_call_is_shown_and_can_be_opened(page: Page, panel: Panel) -> None:
     page.goto(f"{panel.url}/api/v1/docs")
     expect(page.get_by_role("heading", name="Loyalty Panel")).to_be_visible()
-    expect(page.locator(".opblock")).to_have_count(8)
+    expect(page.locator(".opblock")).to_have_count(10)
     page.get_by_text("Redeem an offer").click()
     shown = page.locator(".opblock.is-open")
     expect(shown.get_by_text("offer_id").first).to_be_visible()
