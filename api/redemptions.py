@@ -226,7 +226,7 @@ def cursor_after(last: PendingRedemption) -> str:
 
 def older_than(last: PendingRedemption) -> Q:
     """In the order of the list. The database compares what it stored: to the digit, on each."""
-    moment = Subquery(PendingRedemption.objects.filter(pk=last.pk).values("requested_at"))
+    moment = Subquery(PendingRedemption.objects.filter(pk=last.pk).values("requested_at")[:1])
     return Q(requested_at__lt=moment) | Q(requested_at=moment, id__lt=last.pk)
 
 

@@ -84,9 +84,9 @@ class Embedded:
         except DatabaseError:
             # The row stays "running" and is pruned; what it was to do, the sweeper finds.
             log.exception("worker.database_failed")
-            connection.close()
         finally:
-            close_old_connections()
+            # The thread may be the pool's last: nothing closes its connection when that ends.
+            connection.close()
 
 
 def take(worker_id: str) -> AnyTask | None:
