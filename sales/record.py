@@ -99,7 +99,7 @@ def write(installation: Installation, new: NewSale, place: Place) -> Sale:
         content=new.fingerprint(),
     )
     codes = use(new.coupon_codes, sale.order_id)
-    sale.coupon_codes = [{"code": code.code, "outcome": code.outcome} for code in codes]
+    sale.coupon_codes = [told_of(code) for code in codes]
     name_buyer(sale, new, codes)
     sale.not_delivered = why_not_delivered(sale, new)
     sale.save(force_insert=True)
@@ -113,6 +113,11 @@ def write(installation: Installation, new: NewSale, place: Place) -> Sale:
         )
     log.info("sale.recorded", sale=sale.pk, not_delivered=sale.not_delivered, codes=len(codes))
     return sale
+
+
+def told_of(code: CodeOutcome) -> dict[str, str]:
+    made_here = {"redemption": str(code.redemption.id)} if code.redemption else {}
+    return {"code": code.code, "outcome": code.outcome.value, **made_here}
 
 
 def name_buyer(sale: Sale, new: NewSale, codes: list[CodeOutcome]) -> None:
@@ -181,10 +186,14 @@ def void_sale(sale: Sale, reason: str) -> Voided:
         )
         sale.refresh_from_db()
         log.info("sale.voided", sale=sale.pk, refund=not untold)
-    codes = PendingRedemption.objects.filter(
-        code__in=[told["code"] for told in sale.coupon_codes],
-    ).select_related("member", "installation")
-    return Voided(sale, list(codes), refund=not sale.not_delivered)
+    return Voided(sale, codes_of(sale), refund=not sale.not_delivered)
+
+
+def codes_of(sale: Sale) -> list[PendingRedemption]:
+    """Those of its codes that were made here. A code can come again, so not by their text."""
+    made_here = [told["redemption"] for told in sale.coupon_codes if "redemption" in told]
+    rows = PendingRedemption.objects.select_related("member", "installation")
+    return list(rows.filter(pk__in=made_here).order_by("requested_at"))
 
 
 def promise_refund_of_all(sale: Sale) -> None:

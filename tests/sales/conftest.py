@@ -13,9 +13,9 @@ from outbox.worker import deliver
 from sales.record import NewSale, Recorded, record
 from stores.models import Associate, Installation, Till
 from stores.places import Place
-from tests.redemptions.conftest import act
+from tests.redemptions.conftest import act, row
 
-__all__ = ["act"]
+__all__ = ["act", "row"]
 
 NOON = datetime(2026, 5, 2, 12, 0, tzinfo=UTC)
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from loyalty_panel import routes
+from members.models import Member
 from outbox.models import Delivery
 from redemptions.actions import redeem
 from redemptions.settling import see_to_all
@@ -23,6 +24,11 @@ ORDERS, REFUNDS = "POST /orders", "POST /refunds"
 @pytest.fixture
 def code(engine, act, mara):
     return redeem(engine=engine, act=act, member=mara, offer_id=FIVE_OFF)
+
+
+@pytest.fixture
+def bea(db):
+    return Member.objects.seen("bea@example.com")
 
 
 class TestASale:
@@ -151,6 +157,13 @@ class TestAVoid:
         void(installation, "S-1")
         assert void(installation, "S-1").refund
         assert deliveries() == ["done", "done"]
+
+    def test_tells_of_no_other_redemption_with_the_same_code(
+        self, installation, code, row, sell, bea
+    ):
+        row(State.REVERSED, code=code.code, member=bea, engine_id=1)
+        sell(coupon_codes=(code.code,))
+        assert void(installation, "S-1").codes == [code]
 
     def test_of_an_open_ticket_gives_its_codes_back(self, engine, sandbox, installation, code):
         code.ticket = "T-9"
