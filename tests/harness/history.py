@@ -270,7 +270,7 @@ class History:
     def sell(self) -> None:
         """With a code or without; the same code may come in a second sale."""
         code = self.some_code() if self.rng.random() < 0.85 else None
-        self.sell_one(self.new_sale(code), again=self.rng.random() < 0.3)
+        self.sell_one(self.sale_in_trouble(code), again=self.rng.random() < 0.3)
 
     def new_sale(self, code: Code | None) -> str:
         pos_id = f"S{self.seed}-{self.number}-{len(self.sales)}"
@@ -288,7 +288,11 @@ class History:
             if others:
                 self.sold_twice |= {pos_id, *(str(sale.body["id"]) for sale in others)}
         self.sales[pos_id] = ToldSale(body)
-        self.perhaps(0.35, "POST /orders", TELL_FAULTS, order_id=f"{pos_id}")
+        return pos_id
+
+    def sale_in_trouble(self, code: Code | None) -> str:
+        pos_id = self.new_sale(code)
+        self.perhaps(0.35, "POST /orders", TELL_FAULTS, order_id=pos_id)
         return pos_id
 
     def sell_one(self, pos_id: str, *, again: bool = False) -> None:
@@ -342,7 +346,7 @@ class History:
         code = self.some_code()
         if code is None:
             return self.redeem()
-        sale = self.new_sale(code)
+        sale = self.sale_in_trouble(code)
         sell = lambda: self.sell_one(sale)  # noqa: E731
         against = {
             "reverse": lambda: self.reverse_one(code),
@@ -366,7 +370,7 @@ class History:
     def sell_and_void(self) -> None:
         """Before the engine heard of it, if we are quick."""
         code = self.some_code()
-        sale = self.new_sale(code)
+        sale = self.sale_in_trouble(code)
         self.sell_one(sale)
         if sale not in self.sold_twice:
             self.void_one(sale)
