@@ -27,6 +27,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6))
     parser.add_argument("--only", type=int, help="this history of the seed alone")
     parser.add_argument("--databases", default=",".join(DATABASES))
+    words = "whether the engine takes the ids of orders and refunds as keys"
+    parser.add_argument("--keys", choices=["on", "off"], default="on", help=words)
     parser.add_argument("--every", type=float, default=SECONDS_BETWEEN_BLOWS,
                         help="mean seconds between two kills or locks; 0 for none")  # fmt: skip
     return parser.parse_args()
@@ -39,7 +41,9 @@ def run_on(name: str, asked: argparse.Namespace) -> int:
             start_postgres(running)
         where = [folder] if name == "sqlite" else []
         database = running.enter_context(DATABASES[name](*where))
-        shop = running.enter_context(running_shop(database, folder, name=name))
+        shop = running.enter_context(
+            running_shop(database, folder, name=name, keyed_orders=asked.keys == "on")
+        )
         numbers = range(asked.n) if asked.only is None else [asked.only]
         outcome = run(shop, asked.seed, numbers, every=asked.every)
     tell(name, asked.seed, outcome)
@@ -60,7 +64,12 @@ def start_postgres(running: ExitStack) -> None:
 def tell(name: str, seed: int, outcome: Outcome) -> None:
     say(outcome.report)
     say(f"{name}: {outcome.histories} histories of seed {seed} in {outcome.seconds:.0f} s")
-    for title, counts in (("blows", outcome.blows), ("redemptions", outcome.states)):
+    say(f"  of that settling: {outcome.settling_seconds:.0f} s")
+    for title, counts in (
+        ("blows", outcome.blows),
+        ("redemptions", outcome.states),
+        ("deliveries", outcome.deliveries),
+    ):
         told = ", ".join(f"{count} {what}" for what, count in sorted(counts.items()))
         say(f"  {title}: {told}")
     say(f"  wrong: {len(outcome.wrong)}")

@@ -14,8 +14,10 @@ from typing import Any
 from tests.harness.history import Code, History, ToldSale
 from tests.harness.shop import DEADLINE_SECONDS, SETTLE_SECONDS, Shop
 
-# An engine redemption made in this time after the row could be the row's: redemptions/evidence.py.
-WINDOW = timedelta(seconds=5 + DEADLINE_SECONDS + SETTLE_SECONDS + 4)
+# An engine redemption made in this time could be the row's (redemptions/evidence.py): two seconds
+# early, for clocks that tell whole ones, and one and a half for how well its clock is known.
+EARLY = timedelta(seconds=3.5)
+WINDOW = EARLY + timedelta(seconds=5 + DEADLINE_SECONDS + SETTLE_SECONDS + 2)
 CENTS_PER_POINT = 100
 CANNOT_TELL = {"two_candidates", "never_clear"}
 # The points went back, and a sale has the code.
@@ -53,16 +55,29 @@ class Evidence:
     rows: list[Row] = field(default_factory=list)
 
 
+@dataclass
+class Books:
+    """What the outbox and the sales hold, of all members."""
+
+    deliveries: dict[tuple[str, str], tuple[str, str]]
+    """Kind and key -> state and why it is parked."""
+    lost: set[tuple[str, str]]
+    """Answers that were lost of an engine that does not take keys: they may be parked."""
+    sales: dict[str, str]
+    """Id at the POS -> why it is not delivered."""
+
+
 def judge(shop: Shop, histories: Iterable[History]) -> dict[int, list[str]]:
     """What is wrong, by the history's number; only for those with something wrong."""
-    histories = list(histories)
-    evidence = gather(shop, histories)
-    deliveries, sales = read_deliveries(shop), read_sales(shop)
-    wrong = {
-        history.number: list(Trial(history, evidence[history.email], deliveries, sales).findings())
-        for history in histories
-    }
+    wrong = {trial.history.number: list(trial.findings()) for trial in trials(shop, histories)}
     return {number: findings for number, findings in wrong.items() if findings}
+
+
+def trials(shop: Shop, histories: Iterable[History]) -> Iterator["Trial"]:
+    histories = list(histories)
+    evidence, books = gather(shop, histories), read_books(shop)
+    for history in histories:
+        yield Trial(history, evidence[history.email], books)
 
 
 def gather(shop: Shop, histories: list[History]) -> dict[str, Evidence]:
@@ -96,32 +111,35 @@ def moment_of(stored: object) -> datetime:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-def read_deliveries(shop: Shop) -> dict[tuple[str, str], tuple[str, str]]:
-    rows = shop.database.execute("SELECT kind, key, state, parked_reason FROM outbox_delivery")
-    return {(str(kind), str(key)): (str(state), str(why)) for kind, key, state, why in rows}
-
-
-def read_sales(shop: Shop) -> dict[str, str]:
-    """Id at the POS -> why it is not delivered."""
-    rows = shop.database.execute("SELECT pos_id, not_delivered FROM sales_sale")
-    return {str(pos_id): str(why) for pos_id, why in rows}
+def read_books(shop: Shop) -> Books:
+    told = shop.database.execute("SELECT kind, key, state, parked_reason FROM outbox_delivery")
+    lost = shop.database.execute(
+        "SELECT kind, key FROM outbox_delivery JOIN outbox_attempt"
+        " ON outbox_attempt.delivery_id = outbox_delivery.id"
+        " WHERE outcome IN ('reply_lost', 'abandoned')"
+    )
+    sales = shop.database.execute("SELECT pos_id, not_delivered FROM sales_sale")
+    return Books(
+        deliveries={
+            (str(kind), str(key)): (str(state), str(why)) for kind, key, state, why in told
+        },
+        lost=set() if shop.keyed_orders else {(str(kind), str(key)) for kind, key in lost},
+        sales={str(pos_id): str(why) for pos_id, why in sales},
+    )
 
 
 class Trial:
     """One history's case."""
 
-    def __init__(
-        self,
-        history: History,
-        evidence: Evidence,
-        deliveries: dict[tuple[str, str], tuple[str, str]],
-        sales: dict[str, str],
-    ) -> None:
+    def __init__(self, history: History, evidence: Evidence, books: Books) -> None:
         self.history, self.evidence = history, evidence
-        self.deliveries, self.recorded = deliveries, sales
+        self.deliveries, self.recorded, self.lost = books.deliveries, books.sales, books.lost
+        moved = [(movement["kind"], movement["ref"]) for movement in evidence.ledger]
+        self.at_engine = Counter(moved)
         self.by_engine_id = {row.engine_id: row for row in evidence.rows if row.engine_id}
         self.online = [made for made in evidence.made if made["origin"] == "online"]
         self.ours = [made for made in evidence.made if made["origin"] == "api"]
+        self.unclaimed = [made for made in self.ours if made["id"] not in self.by_engine_id]
         self.cannot_tell = [
             row for row in evidence.rows if row.state == "disputed" and row.reason in CANNOT_TELL
         ]
@@ -145,9 +163,8 @@ class Trial:
 
     def every_code_has_its_row(self) -> Iterator[str]:
         """And each row one at most: nobody was charged twice for one act."""
-        unclaimed = [made for made in self.ours if made["id"] not in self.by_engine_id]
         disputed = list(self.cannot_tell)
-        for made in unclaimed:
+        for made in self.unclaimed:
             row = next((row for row in disputed if could_be(row, made)), None)
             if row is None:
                 yield f"the engine made {made['id']} {made['code']}, and no row of ours has it"
@@ -213,7 +230,8 @@ class Trial:
         return code.outcomes if code else []
 
     def must_be_disputed(self, row: Row) -> bool:
-        return row.act_key in self.history.must_dispute or "disputed" in self.outcomes(row)
+        planted = row.act_key in self.history.must_dispute and self.was_lost(row)
+        return planted or "disputed" in self.outcomes(row)
 
     def may_be_disputed(self, row: Row) -> bool:
         if row.reason in CANNOT_TELL:
@@ -222,20 +240,29 @@ class Trial:
         return row.reason == "sold_after" and "being_reversed" in self.outcomes(row)
 
     def is_ambiguous(self, row: Row) -> bool:
-        """Its answer was lost, and the member redeemed as much online in the same seconds."""
+        """Its answer was lost, and the member redeemed as much online in the same seconds.
+
+        Or there is one more of which, for that cause, nobody knows whose it is.
+        """
+        others = sum(could_be(row, made) for made in self.unclaimed) > 1
+        online = any(could_be(row, made) for made in self.online)
+        return self.was_lost(row) and (online or others)
+
+    def was_lost(self, row: Row) -> bool:
+        """A machine that is very busy can be late for the deadline and still hear a late answer."""
         code = self.told(row)
-        lost = code is None or not code.answered_at_once
-        return lost and any(could_be(row, made) for made in self.online)
+        return code is None or not code.answered_at_once
 
     def every_sale_was_told_once(self) -> Iterator[str]:
-        orders = Counter(m["ref"] for m in self.evidence.ledger if m["kind"] == "order")
         for pos_id, sale in self.history.sales.items():
             wanted = self.orders_wanted(pos_id, sale)
-            if wanted is not None and orders[pos_id] != wanted:
-                yield f"sale {pos_id}: the engine has {orders[pos_id]} orders, not {wanted}"
+            there = self.at_engine["order", pos_id]
+            if wanted is not None and there != wanted:
+                yield f"sale {pos_id}: the engine has {there} orders, not {wanted}"
             yield from self.its_deliveries_ended(pos_id, sale)
-        for ref in orders.keys() - self.history.sales.keys():
-            yield f"the engine has an order {ref} that no till reported"
+        for kind, ref in self.at_engine:
+            if kind == "order" and ref not in self.history.sales:
+                yield f"the engine has an order {ref} that no till reported"
 
     def orders_wanted(self, pos_id: str, sale: ToldSale) -> int | None:
         """None where the POS was never answered, so that neither would be wrong."""
@@ -243,20 +270,43 @@ class Trial:
             return None
         if sale.answer.body["not_delivered"] not in {None, "voided"}:
             return 0
+        if self.is_parked_rightly("order", pos_id):
+            return min(self.at_engine["order", pos_id], 1)
         if sale.void is not None:
             return int(bool(sale.void.body["refund"]))
         return 1
+
+    def is_parked_rightly(self, kind: str, key: str) -> bool:
+        """Its answer was lost, and neither keys nor reading can tell what came of it."""
+        parked = self.state_of(kind, key) == ("parked", "cannot_tell")
+        others = kind == "refund" or len(self.history.sales) > 1
+        return parked and others and (kind, key) in self.lost
+
+    def state_of(self, kind: str, key: str) -> tuple[str, str]:
+        return self.deliveries.get((kind, key), ("none", ""))
 
     def its_deliveries_ended(self, pos_id: str, sale: ToldSale) -> Iterator[str]:
         answered = sale.answer is not None and sale.answer.status in {200, 201}
         if answered and pos_id not in self.recorded:
             yield f"sale {pos_id} was acknowledged, and is not recorded"
-        for kind, key in (("order", pos_id), ("refund", f"{pos_id}-void")):
-            state, why = self.deliveries.get((kind, key), ("none", ""))
-            if state not in {"none", "done", "withdrawn"}:
+        for kind, key in deliveries_of(pos_id):
+            state, why = self.state_of(kind, key)
+            ended = state in {"none", "done", "withdrawn"} or self.is_parked_rightly(kind, key)
+            if not (ended or self.waits_behind(kind, pos_id)):
                 yield f"delivery {kind} {key} is {state} {why}"
             if kind == "order" and answered and state == "none" and not self.recorded[pos_id]:
                 yield f"sale {pos_id} was recorded without a delivery"
+
+    def waits_behind(self, kind: str, pos_id: str) -> bool:
+        return kind == "refund" and self.is_parked_rightly("order", pos_id)
+
+    def is_refunded(self, pos_id: str, sale: ToldSale) -> bool:
+        if sale.void is None or not sale.void.body["refund"]:
+            return False
+        unsure = self.is_parked_rightly("refund", f"{pos_id}-void")
+        if unsure or self.waits_behind("refund", pos_id):
+            return self.at_engine["refund", f"{pos_id}-void"] > 0
+        return True
 
     def points_agree(self) -> Iterator[str]:
         there = sum(movement["points"] for movement in self.evidence.ledger)
@@ -275,7 +325,7 @@ class Trial:
                 continue
             earned = sale.body["total_cents"] // CENTS_PER_POINT
             yield f"sale {pos_id}", earned
-            if sale.void is not None:
+            if self.is_refunded(pos_id, sale):
                 spent = sum(row.points for row in self.used_by(pos_id))
                 yield f"void {pos_id}", spent - earned
 
@@ -290,8 +340,7 @@ class Trial:
             return -row.points
         if row in self.cannot_tell:
             # Nobody can know; the engine's side is taken.
-            unclaimed = [made for made in self.ours if made["id"] not in self.by_engine_id]
-            return -row.points if any(could_be(row, made) for made in unclaimed) else 0
+            return -row.points if any(could_be(row, made) for made in self.unclaimed) else 0
         return 0
 
     def used_by(self, pos_id: str) -> list[Row]:
@@ -309,7 +358,7 @@ class Trial:
         sold = [
             f"  {kind} {key}: {' '.join(self.deliveries[kind, key])}"
             for pos_id in self.history.sales
-            for kind, key in (("order", pos_id), ("refund", f"{pos_id}-void"))
+            for kind, key in deliveries_of(pos_id)
             if (kind, key) in self.deliveries
         ]
         parts = (
@@ -322,21 +371,22 @@ class Trial:
         return "\n".join(line for title, lines in parts for line in (f" {title}:", *lines))
 
 
+def deliveries_of(pos_id: str) -> list[tuple[str, str]]:
+    return [("order", pos_id), ("refund", f"{pos_id}-void")]
+
+
 def could_be(row: Row, made: dict[str, Any]) -> bool:
     """As far as points and time tell."""
     at = moment_of(made["created_at"])
-    early = row.requested_at - timedelta(seconds=2)
+    early = row.requested_at - EARLY
     return made["points"] == row.points and early <= at <= early + WINDOW
 
 
 def report(shop: Shop, histories: Iterable[History], wrong: dict[int, list[str]]) -> str:
     """Each history that went wrong: its seed, what was done, and both sides' rows."""
-    histories = [history for history in histories if history.number in wrong]
-    evidence = gather(shop, histories)
-    deliveries, sales = read_deliveries(shop), read_sales(shop)
     told = []
-    for history in histories:
-        trial = Trial(history, evidence[history.email], deliveries, sales)
+    for trial in trials(shop, [history for history in histories if history.number in wrong]):
+        history = trial.history
         title = f"History {history.number} of seed {history.seed}, {history.opening} points"
         found = [f"  !!! {finding}" for finding in wrong[history.number]]
         told.append("\n".join([title, *found, str(trial)]))

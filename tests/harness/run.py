@@ -1,5 +1,6 @@
 """Many histories against one deployment, side by side; then the oracle."""
 
+import random
 import time
 from collections import Counter
 from collections.abc import Iterable
@@ -16,6 +17,16 @@ SIDE_BY_SIDE = 12
 # So many are judged together; what went wrong is told before the next ones run.
 A_WAVE = 250
 SECONDS_BETWEEN_BLOWS = 2.0
+# What the engine's reference leaves open: a wave meets one choice of each.
+ENGINES: dict[str, list[object]] = {
+    "cancellation_history": ["status", "row"],
+    "second_cancellation": ["ok", "refuse"],
+    "cancel_used_code": ["ok", "refuse"],
+    "code_field": ["both", "reward_text", "code"],
+    "success_status": [200, 201],
+    "numbers_as_strings": [False, True],
+    "content_type": ["application/json", "text/plain"],
+}
 
 
 @dataclass
@@ -24,6 +35,8 @@ class Outcome:
     seconds: float = 0
     blows: Counter[str] = field(default_factory=Counter)
     states: Counter[str] = field(default_factory=Counter)
+    deliveries: Counter[str] = field(default_factory=Counter)
+    settling_seconds: float = 0
     wrong: dict[int, list[str]] = field(default_factory=dict)
     report: str = ""
 
@@ -41,25 +54,31 @@ def run(
 
 def wave(shop: Shop, seed: int, numbers: list[int], every: float, outcome: Outcome) -> None:
     histories = [History(shop, seed, number) for number in numbers]
+    choose_engine(shop, random.Random(f"{seed}:{numbers[0] // A_WAVE}:engine"))
     with Chaos(shop, seed + numbers[0], every) as chaos, ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         for done in [pool.submit(history.run) for history in histories]:
             done.result()
     outcome.blows += chaos.done
     shop.sandbox.clear_faults()
+    begun = time.monotonic()
     left = settle(shop)
+    outcome.settling_seconds += time.monotonic() - begun
     wrong = oracle.judge(shop, histories)
     if left:
         wrong.setdefault(numbers[0], []).extend(left)
     outcome.histories += len(histories)
-    outcome.states = states_of(shop)
+    outcome.states = counts(shop, "state, reason", "redemptions_pendingredemption")
+    outcome.deliveries = counts(shop, "kind, state, parked_reason", "outbox_delivery")
     outcome.wrong |= wrong
     if wrong:
         told = oracle.report(shop, histories, wrong)
         outcome.report += told + "\n\n"
 
 
-def states_of(shop: Shop) -> Counter[str]:
-    rows = shop.database.execute(
-        "SELECT state, reason, count(*) FROM redemptions_pendingredemption GROUP BY state, reason"
-    )
-    return Counter({f"{state} {why}".strip(): int(str(count)) for state, why, count in rows})
+def choose_engine(shop: Shop, rng: random.Random) -> None:
+    shop.sandbox.switch(**{name: rng.choice(choices) for name, choices in ENGINES.items()})
+
+
+def counts(shop: Shop, columns: str, table: str) -> Counter[str]:
+    rows = shop.database.execute(f"SELECT {columns}, count(*) FROM {table} GROUP BY {columns}")
+    return Counter({" ".join(map(str, words)).strip(): int(str(count)) for *words, count in rows})

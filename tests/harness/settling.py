@@ -19,9 +19,12 @@ OPEN = """
     WHERE state IN ('requested', 'uncertain', 'reversing')
         OR (state = 'issued' AND claimed_used_at IS NULL AND lease_until < ?)
     UNION ALL
-    SELECT 'delivery', kind || ' ' || key, state FROM outbox_delivery
-    WHERE state IN ('pending', 'running', 'verifying')
+    SELECT 'delivery', kind || ' ' || key, state FROM outbox_delivery AS one
+    WHERE state IN ('pending', 'running', 'verifying') AND NOT EXISTS (
+        SELECT 1 FROM outbox_delivery AS parked
+        WHERE parked.order_by = one.order_by AND parked.state = 'parked' AND parked.id < one.id)
 """
+# What is behind a parked one of its sale waits for a person, too.
 
 
 def still_open(shop: Shop) -> list[tuple[object, ...]]:

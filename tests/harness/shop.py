@@ -67,10 +67,17 @@ class Shop:
     """What a history and the oracle can reach of the deployment."""
 
     def __init__(
-        self, sandbox: Sandbox, database: Database, panel: Panel, workers: list[Worker], key: str
+        self,
+        sandbox: Sandbox,
+        database: Database,
+        panel: Panel,
+        workers: list[Worker],
+        *,
+        api_key: str,
+        keyed_orders: bool,
     ) -> None:
         self.sandbox, self.database, self.panel = sandbox, database, panel
-        self.workers, self.api_key = workers, key
+        self.workers, self.api_key, self.keyed_orders = workers, api_key, keyed_orders
 
     def web_pids(self) -> list[int]:
         """gunicorn's workers; it starts another for one that dies."""
@@ -98,10 +105,17 @@ class Shop:
 
 
 @contextmanager
-def running_shop(database: Database, folder: Path, *, name: str, **settings: str) -> Iterator[Shop]:
-    """Migrated and serving, with leases of a minute. Logs go to `folder`."""
+def running_shop(
+    database: Database, folder: Path, *, name: str, keyed_orders: bool = True
+) -> Iterator[Shop]:
+    """Migrated and serving, with leases of a minute. Logs go to `folder`.
+
+    Without `keyed_orders` the engine takes an order or a refund twice, and our settings say so.
+    """
     with Sandbox.start(rate=None) as sandbox:
-        env = environment(sandbox, database.url, **(SETTINGS | settings))
+        sandbox.switch(orders_idempotent=keyed_orders, refunds_idempotent=keyed_orders)
+        keys = {"ENGINE_KEYS_ORDERS": str(int(keyed_orders))}
+        env = environment(sandbox, database.url, **SETTINGS, **keys)
         manage(env, "migrate", "--verbosity=0")
         words = ["--pos", "generic", "--origin", "http://127.0.0.1", "--json"]
         words += ["--lease-minutes", "1", "--unasked-reverse-minutes", "1", "--id", INSTALLATION]
@@ -112,7 +126,7 @@ def running_shop(database: Database, folder: Path, *, name: str, **settings: str
             panel.start(workers=WEB_PROCESSES)
             for worker in workers:
                 worker.start()
-            yield Shop(sandbox, database, panel, workers, key)
+            yield Shop(sandbox, database, panel, workers, api_key=key, keyed_orders=keyed_orders)
         finally:
             for worker in workers:
                 worker.stop()
