@@ -27,9 +27,9 @@ demo: setup  ## Run the panel, its worker and a sandbox engine with made-up cust
 test: setup  ## Run all tests: SQLite, browser, PostgreSQL, the next Python and Django, what they wrote
 	@$(BIN)/python scripts/run_tests.py
 
-harness: setup  ## Random histories while processes are killed (n=2000 each, seed=, databases=sqlite,postgres)
-	@PYTHONPATH=scripts $(BIN)/python -m tests.harness $(if $(n),--n $(n)) $(if $(seed),--seed $(seed)) \
-		$(if $(databases),--databases $(databases)) $(if $(only),--only $(only))
+harness: setup  ## Random histories while processes are killed (n=2000, seed=, databases=sqlite,postgres)
+	@PYTHONPATH=scripts $(BIN)/python -m tests.harness $(foreach word,n seed only keys databases, \
+		$(if $($(word)),--$(word) $($(word))))
 
 check: setup  ## Check style, types, import direction, migrations, deployment and diagrams
 	$(BIN)/ruff check

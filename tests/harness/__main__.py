@@ -5,6 +5,8 @@ import os
 import secrets
 import sys
 from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from needs import POSTGRES
 from tests.harness.run import SECONDS_BETWEEN_BLOWS, Outcome, run
@@ -12,7 +14,7 @@ from tests.harness.shop import output_folder, running_shop
 from tests.support.servers import postgres_database, sqlite_database
 from with_postgres import temporary_postgres
 
-DATABASES = {"sqlite": sqlite_database, "postgres": postgres_database}
+DATABASES = ["sqlite", "postgres"]
 
 
 def main() -> int:
@@ -27,27 +29,39 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6))
     parser.add_argument("--only", type=int, help="this history of the seed alone")
     parser.add_argument("--databases", default=",".join(DATABASES))
-    words = "whether the engine takes the ids of orders and refunds as keys"
-    parser.add_argument("--keys", choices=["on", "off"], default="on", help=words)
+    words = "whether the engine takes the ids of orders and refunds as keys (on,off: in turn)"
+    parser.add_argument("--keys", default="on,off", help=words)
     parser.add_argument("--every", type=float, default=SECONDS_BETWEEN_BLOWS,
                         help="mean seconds between two kills or locks; 0 for none")  # fmt: skip
     return parser.parse_args()
 
 
 def run_on(name: str, asked: argparse.Namespace) -> int:
-    folder = output_folder()
     with ExitStack() as running:
         if name == "postgres":
             start_postgres(running)
-        where = [folder] if name == "sqlite" else []
-        database = running.enter_context(DATABASES[name](*where))
-        shop = running.enter_context(
-            running_shop(database, folder, name=name, keyed_orders=asked.keys == "on")
-        )
+        kinds = asked.keys.split(",")
         numbers = range(asked.n) if asked.only is None else [asked.only]
+        return max(
+            run_with(name, keys, [n for n in numbers if n % len(kinds) == turn], asked)
+            for turn, keys in enumerate(kinds)
+        )
+
+
+def run_with(name: str, keys: str, numbers: list[int], asked: argparse.Namespace) -> int:
+    if not numbers:
+        return 0
+    folder, title = output_folder(), f"{name}-keys-{keys}"
+    with ExitStack() as running:
+        away = Path(running.enter_context(TemporaryDirectory()))
+        made = sqlite_database(away) if name == "sqlite" else postgres_database()
+        database = running.enter_context(made)
+        shop = running.enter_context(
+            running_shop(database, folder, name=title, keyed_orders=keys == "on")
+        )
         outcome = run(shop, asked.seed, numbers, every=asked.every)
-    tell(name, asked.seed, outcome)
-    (folder / f"findings-{name}.txt").write_text(outcome.report)
+    tell(title, asked.seed, outcome)
+    (folder / f"findings-{title}.txt").write_text(outcome.report)
     return 1 if outcome.wrong else 0
 
 

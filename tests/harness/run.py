@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from tests.harness import oracle
 from tests.harness.chaos import Chaos
@@ -14,8 +15,8 @@ from tests.harness.settling import settle
 from tests.harness.shop import Shop
 
 SIDE_BY_SIDE = 12
-# So many are judged together; what went wrong is told before the next ones run.
-A_WAVE = 250
+# Those of one wave meet the same engine and are judged together.
+A_WAVE = 500
 SECONDS_BETWEEN_BLOWS = 2.0
 # What the engine's reference leaves open: a wave meets one choice of each.
 ENGINES: dict[str, list[object]] = {
@@ -45,16 +46,20 @@ def run(
     shop: Shop, seed: int, numbers: Iterable[int], *, every: float = SECONDS_BETWEEN_BLOWS
 ) -> Outcome:
     """`every`: mean seconds between two blows of `Chaos`; 0 for none."""
-    numbers, outcome, begun = list(numbers), Outcome(), time.monotonic()
-    for first in range(0, len(numbers), A_WAVE):
-        wave(shop, seed, numbers[first : first + A_WAVE], every, outcome)
+    outcome, begun = Outcome(), time.monotonic()
+    for _, together in groupby(numbers, key=wave_of):
+        wave(shop, seed, list(together), every, outcome)
         outcome.seconds = time.monotonic() - begun
     return outcome
 
 
+def wave_of(number: int) -> int:
+    return number // A_WAVE
+
+
 def wave(shop: Shop, seed: int, numbers: list[int], every: float, outcome: Outcome) -> None:
     histories = [History(shop, seed, number) for number in numbers]
-    choose_engine(shop, random.Random(f"{seed}:{numbers[0] // A_WAVE}:engine"))
+    choose_engine(shop, random.Random(f"{seed}:{wave_of(numbers[0])}:engine"))
     with Chaos(shop, seed + numbers[0], every) as chaos, ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         for done in [pool.submit(history.run) for history in histories]:
             done.result()
