@@ -13,7 +13,7 @@ from typing import Any
 
 from sandbox.control import SandboxError
 from tests.harness.pos import Answer, Pos
-from tests.harness.shop import DEADLINE_SECONDS, Shop
+from tests.harness.shop import DEADLINE_SECONDS, UNASKED, Shop
 
 # Option -> its price; one where the associate chooses has none.
 OFFERS: dict[int, int | None] = {90121: 500, 90122: 950, 90130: None}
@@ -331,12 +331,13 @@ class History:
     def let_lease_end(self, code: Code) -> None:
         self.perhaps(0.3, "POST /redemptions/*/cancellation_completed", TELL_FAULTS,
                      reward_text=code.code)  # fmt: skip
-        now, past = self.shop.moment(), self.shop.moment(timedelta(hours=-1))
+        # As it is when nothing was heard of it for so long: due in this very moment, or just now.
+        ahead = timedelta(seconds=self.rng.uniform(0, 1.5))
         self.shop.database.execute(
             "UPDATE redemptions_pendingredemption SET lease_until = ?, next_check_at = ?,"
             " frozen_until = NULL WHERE code = ? AND state = 'issued'",
-            past,
-            now,
+            self.shop.moment(ahead - UNASKED),
+            self.shop.moment(ahead),
             code.code,
         )
         self.note(f"the lease of {code.id} is over")

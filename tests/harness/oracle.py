@@ -65,6 +65,8 @@ class Books:
     """Answers that were lost of an engine that does not take keys: they may be parked."""
     sales: dict[str, str]
     """Id at the POS -> why it is not delivered."""
+    tries: dict[tuple[str, str], list[str]]
+    """How each attempt ended, for a person."""
 
 
 def judge(shop: Shop, histories: Iterable[History]) -> dict[int, list[str]]:
@@ -111,20 +113,26 @@ def moment_of(stored: object) -> datetime:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
+TRIES = """
+    SELECT kind, key, outcome FROM outbox_delivery
+    JOIN outbox_attempt ON outbox_attempt.delivery_id = outbox_delivery.id ORDER BY number
+"""
+
+
 def read_books(shop: Shop) -> Books:
     told = shop.database.execute("SELECT kind, key, state, parked_reason FROM outbox_delivery")
-    lost = shop.database.execute(
-        "SELECT kind, key FROM outbox_delivery JOIN outbox_attempt"
-        " ON outbox_attempt.delivery_id = outbox_delivery.id"
-        " WHERE outcome IN ('reply_lost', 'abandoned')"
-    )
+    tries: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for kind, key, outcome in shop.database.execute(TRIES):
+        tries[str(kind), str(key)].append(str(outcome))
+    lost = {of for of, outcomes in tries.items() if {"reply_lost", "abandoned"} & {*outcomes}}
     sales = shop.database.execute("SELECT pos_id, not_delivered FROM sales_sale")
     return Books(
         deliveries={
             (str(kind), str(key)): (str(state), str(why)) for kind, key, state, why in told
         },
-        lost=set() if shop.keyed_orders else {(str(kind), str(key)) for kind, key in lost},
+        lost=set() if shop.keyed_orders else lost,
         sales={str(pos_id): str(why) for pos_id, why in sales},
+        tries=tries,
     )
 
 
@@ -134,6 +142,7 @@ class Trial:
     def __init__(self, history: History, evidence: Evidence, books: Books) -> None:
         self.history, self.evidence = history, evidence
         self.deliveries, self.recorded, self.lost = books.deliveries, books.sales, books.lost
+        self.tries = books.tries
         moved = [(movement["kind"], movement["ref"]) for movement in evidence.ledger]
         self.at_engine = Counter(moved)
         self.by_engine_id = {row.engine_id: row for row in evidence.rows if row.engine_id}
@@ -356,7 +365,7 @@ class Trial:
             for m in self.evidence.ledger
         ]
         sold = [
-            f"  {kind} {key}: {' '.join(self.deliveries[kind, key])}"
+            f"  {kind} {key}: {' '.join(self.deliveries[kind, key])} {self.tries[kind, key]}"
             for pos_id in self.history.sales
             for kind, key in deliveries_of(pos_id)
             if (kind, key) in self.deliveries

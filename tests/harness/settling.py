@@ -3,7 +3,7 @@
 import time
 from datetime import timedelta
 
-from tests.harness.shop import DEADLINE_SECONDS, Shop
+from tests.harness.shop import DEADLINE_SECONDS, UNASKED, Shop
 
 LONGEST_SECONDS = 180.0
 LOOK_EVERY_SECONDS = 0.5
@@ -28,8 +28,7 @@ OPEN = """
 
 
 def still_open(shop: Shop) -> list[tuple[object, ...]]:
-    silent = shop.moment(timedelta(minutes=-1))
-    return shop.database.execute(OPEN, silent)
+    return shop.database.execute(OPEN, shop.moment(timedelta(seconds=2) - UNASKED))
 
 
 def settle(shop: Shop) -> list[str]:

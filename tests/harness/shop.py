@@ -17,6 +17,8 @@ DEADLINE_SECONDS = 1.5
 SETTLE_SECONDS = 3.0
 WEB_PROCESSES = 4
 WORKERS = 2
+# Longer than a run: a lease ends where a history says so.
+UNASKED = timedelta(hours=1)
 INSTALLATION = "harness"
 SETTINGS = {
     "ENGINE_DEADLINE_SECONDS": str(DEADLINE_SECONDS),
@@ -108,7 +110,7 @@ class Shop:
 def running_shop(
     database: Database, folder: Path, *, name: str, keyed_orders: bool = True
 ) -> Iterator[Shop]:
-    """Migrated and serving, with leases of a minute. Logs go to `folder`.
+    """Migrated and serving. Logs go to `folder`.
 
     Without `keyed_orders` the engine takes an order or a refund twice, and our settings say so.
     """
@@ -118,7 +120,7 @@ def running_shop(
         env = environment(sandbox, database.url, **SETTINGS, **keys)
         manage(env, "migrate", "--verbosity=0")
         words = ["--pos", "generic", "--origin", "http://127.0.0.1", "--json"]
-        words += ["--lease-minutes", "1", "--unasked-reverse-minutes", "1", "--id", INSTALLATION]
+        words += ["--id", INSTALLATION, "--unasked-reverse-minutes", str(UNASKED.seconds // 60)]
         key = json.loads(manage(env, "create_installation", "Harness", *words))["api_key"]
         panel = Panel(env, database, folder / f"harness-web-{name}.log")
         workers = [Worker(env, folder / f"harness-worker-{name}.log") for _ in range(WORKERS)]
