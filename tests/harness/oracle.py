@@ -1,0 +1,402 @@
+"""What must be true when all is settled: the engine's append-only ledger against our rows.
+
+It trusts the sandbox's ledger and what the POS was answered, and nothing else of ours.
+"""
+
+import json
+import uuid
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tests.harness.history import Code, History, ToldSale
+from tests.harness.shop import DEADLINE_SECONDS, SETTLE_SECONDS, Shop
+
+# An engine redemption made in this time could be the row's (redemptions/evidence.py): two seconds
+# early, for clocks that tell whole ones, and one and a half for how well its clock is known.
+EARLY = timedelta(seconds=3.5)
+WINDOW = EARLY + timedelta(seconds=5 + DEADLINE_SECONDS + SETTLE_SECONDS + 2)
+CENTS_PER_POINT = 100
+CANNOT_TELL = {"two_candidates", "never_clear"}
+# The points went back, and a sale has the code.
+GIVEN_BACK = {"sold_after"}
+
+
+@dataclass
+class Row:
+    """One of our redemptions."""
+
+    id: str
+    member_id: str
+    act_key: str
+    state: str
+    reason: str
+    points: int
+    engine_id: int | None
+    code: str
+    offer_id: int
+    sale: str
+    lease_until: object
+    requested_at: datetime
+    engine_words: str
+
+
+COLUMNS = [column.name for column in fields(Row)]
+
+
+@dataclass
+class Evidence:
+    """Of one member: what the engine holds, and what we hold."""
+
+    ledger: list[dict[str, Any]] = field(default_factory=list)
+    made: list[dict[str, Any]] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+
+
+@dataclass
+class Books:
+    """What the outbox and the sales hold, of all members."""
+
+    deliveries: dict[tuple[str, str], tuple[str, str]]
+    """Kind and key -> state and why it is parked."""
+    lost: set[tuple[str, str]]
+    """Answers that were lost of an engine that does not take keys: they may be parked."""
+    sales: dict[str, str]
+    """Id at the POS -> why it is not delivered."""
+    tries: dict[tuple[str, str], list[str]]
+    """How each attempt ended, for a person."""
+
+
+def judge(shop: Shop, histories: Iterable[History]) -> dict[int, list[str]]:
+    """What is wrong, by the history's number; only for those with something wrong."""
+    wrong = {trial.history.number: list(trial.findings()) for trial in trials(shop, histories)}
+    return {number: findings for number, findings in wrong.items() if findings}
+
+
+def trials(shop: Shop, histories: Iterable[History]) -> Iterator["Trial"]:
+    histories = list(histories)
+    evidence, books = gather(shop, histories), read_books(shop)
+    for history in histories:
+        yield Trial(history, evidence[history.email], books)
+
+
+def gather(shop: Shop, histories: list[History]) -> dict[str, Evidence]:
+    """In four questions, whatever the number of histories."""
+    found: dict[str, Evidence] = defaultdict(Evidence)
+    by_customer = {one["id"]: one["email"] for one in shop.sandbox.customers()}
+    for movement in shop.sandbox._call("POST", "ledger", {})["rows"]:
+        found[by_customer[movement["customer_id"]]].ledger.append(movement)
+    for made in shop.sandbox.redemptions():
+        found[made["email"]].made.append(made)
+    by_member = {history.member: history.email for history in histories}
+    rows = shop.database.execute(
+        f"SELECT {', '.join(COLUMNS)} FROM redemptions_pendingredemption ORDER BY requested_at"
+    )
+    for values in rows:
+        row = Row(**dict(zip(COLUMNS, values, strict=True)))  # type: ignore[arg-type]
+        row.id, row.member_id = plain_id(row.id), plain_id(row.member_id)
+        row.requested_at = moment_of(row.requested_at)
+        if row.member_id in by_member:
+            found[by_member[row.member_id]].rows.append(row)
+    return found
+
+
+def plain_id(stored: object) -> str:
+    """SQLite stores it without hyphens."""
+    return str(uuid.UUID(str(stored)))
+
+
+def moment_of(stored: object) -> datetime:
+    at = stored if isinstance(stored, datetime) else datetime.fromisoformat(str(stored))
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+TRIES = """
+    SELECT kind, key, outcome FROM outbox_delivery
+    JOIN outbox_attempt ON outbox_attempt.delivery_id = outbox_delivery.id ORDER BY number
+"""
+
+
+def read_books(shop: Shop) -> Books:
+    told = shop.database.execute("SELECT kind, key, state, parked_reason FROM outbox_delivery")
+    tries: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for kind, key, outcome in shop.database.execute(TRIES):
+        tries[str(kind), str(key)].append(str(outcome))
+    lost = {of for of, outcomes in tries.items() if {"reply_lost", "abandoned"} & {*outcomes}}
+    sales = shop.database.execute("SELECT pos_id, not_delivered FROM sales_sale")
+    return Books(
+        deliveries={
+            (str(kind), str(key)): (str(state), str(why)) for kind, key, state, why in told
+        },
+        lost=set() if shop.keyed_orders else lost,
+        sales={str(pos_id): str(why) for pos_id, why in sales},
+        tries=tries,
+    )
+
+
+class Trial:
+    """One history's case."""
+
+    def __init__(self, history: History, evidence: Evidence, books: Books) -> None:
+        self.history, self.evidence = history, evidence
+        self.deliveries, self.recorded, self.lost = books.deliveries, books.sales, books.lost
+        self.tries = books.tries
+        moved = [(movement["kind"], movement["ref"]) for movement in evidence.ledger]
+        self.at_engine = Counter(moved)
+        self.by_engine_id = {row.engine_id: row for row in evidence.rows if row.engine_id}
+        self.online = [made for made in evidence.made if made["origin"] == "online"]
+        self.ours = [made for made in evidence.made if made["origin"] == "api"]
+        self.unclaimed = [made for made in self.ours if made["id"] not in self.by_engine_id]
+        self.cannot_tell = [
+            row for row in evidence.rows if row.state == "disputed" and row.reason in CANNOT_TELL
+        ]
+
+    def findings(self) -> Iterator[str]:
+        yield from self.history.surprises
+        yield from self.nothing_is_left_open()
+        yield from self.every_code_has_its_row()
+        yield from self.states_agree()
+        yield from self.nobody_was_told_wrong()
+        yield from self.disputes_were_planted()
+        yield from self.every_sale_was_told_once()
+        yield from self.points_agree()
+
+    def nothing_is_left_open(self) -> Iterator[str]:
+        for row in self.evidence.rows:
+            if row.state in {"requested", "uncertain", "reversing"}:
+                yield f"{row.id} was left {row.state}"
+            if row.state == "issued" and row.lease_until is None:
+                yield f"{row.id} is issued without a lease"
+
+    def every_code_has_its_row(self) -> Iterator[str]:
+        """And each row one at most: nobody was charged twice for one act."""
+        disputed = list(self.cannot_tell)
+        for made in self.unclaimed:
+            row = next((row for row in disputed if could_be(row, made)), None)
+            if row is None:
+                yield f"the engine made {made['id']} {made['code']}, and no row of ours has it"
+            else:
+                disputed.remove(row)
+        known = {made["id"]: made for made in self.evidence.made}
+        for row in self.evidence.rows:
+            if row.engine_id is not None and row.engine_id not in known:
+                yield f"{row.id} holds {row.engine_id}, which is not this member's at the engine"
+            elif row.engine_id is not None and row.code not in {"", known[row.engine_id]["code"]}:
+                yield f"{row.id} holds {row.code}, which is not the code of {row.engine_id}"
+        charged = Counter(
+            row.act_key for row in self.evidence.rows if row.engine_id or row in self.cannot_tell
+        )
+        for key, times in charged.items():
+            if times > 1:
+                yield f"the act {key} was carried out {times} times"
+
+    def states_agree(self) -> Iterator[str]:
+        """Given back there is what is given back here, and the other way round."""
+        for made in self.evidence.made:
+            row = self.by_engine_id.get(made["id"])
+            if row is None:
+                continue
+            back = row.state == "reversed" or row.reason in GIVEN_BACK
+            if back != (made["state"] == "cancelled"):
+                yield f"{row.id} is {row.state} {row.reason}, at the engine it is {made['state']}"
+            if row.state in {"refused", "not_made"}:
+                yield f"{row.id} is {row.state}, and the engine made {made['id']}"
+
+    def nobody_was_told_wrong(self) -> Iterator[str]:
+        rows = {row.id: row for row in self.evidence.rows}
+        for code in self.history.codes.values():
+            row = rows.get(code.id)
+            if row is None or row.code != code.code:
+                yield f"the till was given {code.code} of {code.id}, which has no such code"
+            elif code.reversed_answer == 200 and row.state not in {"reversed", "disputed"}:
+                yield f"the till was told that {code.id} is reversed; it is {row.state}"
+
+    def disputes_were_planted(self) -> Iterator[str]:
+        """Exactly those of which nobody could know, by id."""
+        for row in self.evidence.rows:
+            must, may = self.must_be_disputed(row), self.may_be_disputed(row)
+            if row.state == "disputed" and not (must or may):
+                yield f"{row.id} is disputed ({row.reason}) without a cause"
+            if must and row.state != "disputed":
+                yield f"{row.id} is {row.state}, and nobody can know that"
+            if self.is_anothers(row) and not self.is_ambiguous(row):
+                yield f"{row.id} took {row.code}, which the member redeemed online"
+        known = {row.act_key for row in self.evidence.rows}
+        for key in self.history.must_dispute - known:
+            yield f"there is no row of the act {key}"
+
+    def is_anothers(self, row: Row) -> bool:
+        return any(made["id"] == row.engine_id for made in self.online)
+
+    def told(self, row: Row) -> Code | None:
+        return self.history.codes.get(row.id)
+
+    def outcomes(self, row: Row) -> list[str]:
+        """What sales with its code were told."""
+        code = self.told(row)
+        return code.outcomes if code else []
+
+    def must_be_disputed(self, row: Row) -> bool:
+        planted = row.act_key in self.history.must_dispute and self.was_lost(row)
+        return planted or "disputed" in self.outcomes(row)
+
+    def may_be_disputed(self, row: Row) -> bool:
+        if row.reason in CANNOT_TELL:
+            return self.is_ambiguous(row)
+        # Sold past the point of no return: reading told that the points had gone back.
+        return row.reason == "sold_after" and "being_reversed" in self.outcomes(row)
+
+    def is_ambiguous(self, row: Row) -> bool:
+        """Its answer was lost, and the member redeemed as much online in the same seconds.
+
+        Or there is one more of which, for that cause, nobody knows whose it is.
+        """
+        others = sum(could_be(row, made) for made in self.unclaimed) > 1
+        online = any(could_be(row, made) for made in self.online)
+        return self.was_lost(row) and (online or others)
+
+    def was_lost(self, row: Row) -> bool:
+        """A machine that is very busy can be late for the deadline and still hear a late answer."""
+        code = self.told(row)
+        return code is None or not code.answered_at_once
+
+    def every_sale_was_told_once(self) -> Iterator[str]:
+        for pos_id, sale in self.history.sales.items():
+            wanted = self.orders_wanted(pos_id, sale)
+            there = self.at_engine["order", pos_id]
+            if wanted is not None and there != wanted:
+                yield f"sale {pos_id}: the engine has {there} orders, not {wanted}"
+            yield from self.its_deliveries_ended(pos_id, sale)
+        for kind, ref in self.at_engine:
+            if kind == "order" and ref not in self.history.sales:
+                yield f"the engine has an order {ref} that no till reported"
+
+    def orders_wanted(self, pos_id: str, sale: ToldSale) -> int | None:
+        """None where the POS was never answered, so that neither would be wrong."""
+        if sale.answer is None or sale.answer.status not in {200, 201}:
+            return None
+        if sale.answer.body["not_delivered"] not in {None, "voided"}:
+            return 0
+        if self.is_parked_rightly("order", pos_id):
+            return min(self.at_engine["order", pos_id], 1)
+        if sale.void is not None:
+            return int(bool(sale.void.body["refund"]))
+        return 1
+
+    def is_parked_rightly(self, kind: str, key: str) -> bool:
+        """Its answer was lost, and neither keys nor reading can tell what came of it."""
+        parked = self.state_of(kind, key) == ("parked", "cannot_tell")
+        others = kind == "refund" or len(self.history.sales) > 1
+        return parked and others and (kind, key) in self.lost
+
+    def state_of(self, kind: str, key: str) -> tuple[str, str]:
+        return self.deliveries.get((kind, key), ("none", ""))
+
+    def its_deliveries_ended(self, pos_id: str, sale: ToldSale) -> Iterator[str]:
+        answered = sale.answer is not None and sale.answer.status in {200, 201}
+        if answered and pos_id not in self.recorded:
+            yield f"sale {pos_id} was acknowledged, and is not recorded"
+        for kind, key in deliveries_of(pos_id):
+            state, why = self.state_of(kind, key)
+            ended = state in {"none", "done", "withdrawn"} or self.is_parked_rightly(kind, key)
+            if not (ended or self.waits_behind(kind, pos_id)):
+                yield f"delivery {kind} {key} is {state} {why}"
+            if kind == "order" and answered and state == "none" and not self.recorded[pos_id]:
+                yield f"sale {pos_id} was recorded without a delivery"
+
+    def waits_behind(self, kind: str, pos_id: str) -> bool:
+        return kind == "refund" and self.is_parked_rightly("order", pos_id)
+
+    def is_refunded(self, pos_id: str, sale: ToldSale) -> bool:
+        if sale.void is None or not sale.void.body["refund"]:
+            return False
+        unsure = self.is_parked_rightly("refund", f"{pos_id}-void")
+        if unsure or self.waits_behind("refund", pos_id):
+            return self.at_engine["refund", f"{pos_id}-void"] > 0
+        return True
+
+    def points_agree(self) -> Iterator[str]:
+        there = sum(movement["points"] for movement in self.evidence.ledger)
+        here = self.history.opening + sum(points for _, points in self.our_ledger())
+        if there != here:
+            ours = ", ".join(f"{what} {points:+}" for what, points in self.our_ledger() if points)
+            yield f"the engine has {there} points, our ledger says {here}: {ours}"
+
+    def our_ledger(self) -> Iterator[tuple[str, int]]:
+        for made in self.online:
+            yield f"online {made['id']}", -made["points"]
+        for row in self.evidence.rows:
+            yield f"{row.state} {row.id}", self.cost(row)
+        for pos_id, sale in self.history.sales.items():
+            if not self.orders_wanted(pos_id, sale):
+                continue
+            earned = sale.body["total_cents"] // CENTS_PER_POINT
+            yield f"sale {pos_id}", earned
+            if self.is_refunded(pos_id, sale):
+                spent = sum(row.points for row in self.used_by(pos_id))
+                yield f"void {pos_id}", spent - earned
+
+    def cost(self, row: Row) -> int:
+        """What it moved, by our rows alone."""
+        online = self.is_anothers(row)
+        if row.state in {"issued", "used"}:
+            return 0 if online else -row.points
+        if row.state == "reversed":
+            return row.points if online else 0
+        if row in self.cannot_tell and row.act_key in self.history.must_dispute:
+            return -row.points
+        if row in self.cannot_tell:
+            # Nobody can know; the engine's side is taken.
+            return -row.points if any(could_be(row, made) for made in self.unclaimed) else 0
+        return 0
+
+    def used_by(self, pos_id: str) -> list[Row]:
+        return [row for row in self.evidence.rows if row.state == "used" and row.sale == pos_id]
+
+    def __str__(self) -> str:
+        """All that is known, for a person."""
+        told = [f"  {line}" for line in self.history.log]
+        rows = [f"  {row}" for row in self.evidence.rows]
+        made = [f"  {json.dumps(one)}" for one in self.evidence.made]
+        moved = [
+            f"  {m['at']} {m['points']:+} {m['kind']} {m['ref']} -> {m['balance']}"
+            for m in self.evidence.ledger
+        ]
+        sold = [
+            f"  {kind} {key}: {' '.join(self.deliveries[kind, key])} {self.tries[kind, key]}"
+            for pos_id in self.history.sales
+            for kind, key in deliveries_of(pos_id)
+            if (kind, key) in self.deliveries
+        ]
+        parts = (
+            ("What was done", told),
+            ("Our rows", rows),
+            ("Deliveries", sold),
+            ("Redemptions at the engine", made),
+            ("The engine's ledger", moved),
+        )
+        return "\n".join(line for title, lines in parts for line in (f" {title}:", *lines))
+
+
+def deliveries_of(pos_id: str) -> list[tuple[str, str]]:
+    return [("order", pos_id), ("refund", f"{pos_id}-void")]
+
+
+def could_be(row: Row, made: dict[str, Any]) -> bool:
+    """As far as points and time tell."""
+    at = moment_of(made["created_at"])
+    early = row.requested_at - EARLY
+    return made["points"] == row.points and early <= at <= early + WINDOW
+
+
+def report(shop: Shop, histories: Iterable[History], wrong: dict[int, list[str]]) -> str:
+    """Each history that went wrong: its seed, what was done, and both sides' rows."""
+    told = []
+    for trial in trials(shop, [history for history in histories if history.number in wrong]):
+        history = trial.history
+        title = f"History {history.number} of seed {history.seed}, {history.opening} points"
+        found = [f"  !!! {finding}" for finding in wrong[history.number]]
+        told.append("\n".join([title, *found, str(trial)]))
+    return "\n\n".join(told)

@@ -1,0 +1,141 @@
+"""A whole deployment to be maltreated: sandbox, web processes, workers, one database."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from sandbox.control import Sandbox
+from tests.support.servers import ROOT, Database, Panel, environment, manage
+
+# Short, so that a lost answer is settled in seconds; a till's real ones are 10 and 120.
+DEADLINE_SECONDS = 1.5
+SETTLE_SECONDS = 3.0
+WEB_PROCESSES = 4
+WORKERS = 2
+# Longer than a run: a lease ends where a history says so.
+UNASKED = timedelta(hours=1)
+INSTALLATION = "harness"
+SETTINGS = {
+    "ENGINE_DEADLINE_SECONDS": str(DEADLINE_SECONDS),
+    "ENGINE_SETTLE_SECONDS": str(SETTLE_SECONDS),
+    # What is limited here is the machine.
+    "YOTPO_RATE_PER_SECOND": "1000",
+    "API_RATE_PER_SECOND": "10000",
+    "API_BURST": "10000",
+}
+# One that did not end in this time is run again; nobody waits for a killed one that long here.
+JOB_IS_DEAD_AFTER = timedelta(seconds=60)
+
+
+class Worker:
+    """`manage.py run_worker`, in a process of its own."""
+
+    def __init__(self, env: dict[str, str], log: Path) -> None:
+        self._env, self._log = env, log
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "manage.py", "run_worker"],
+                cwd=ROOT,
+                env=self._env,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def stop(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+
+class Shop:
+    """What a history and the oracle can reach of the deployment."""
+
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        database: Database,
+        panel: Panel,
+        workers: list[Worker],
+        *,
+        api_key: str,
+        keyed_orders: bool,
+    ) -> None:
+        self.sandbox, self.database, self.panel = sandbox, database, panel
+        self.workers, self.api_key, self.keyed_orders = workers, api_key, keyed_orders
+
+    def web_pids(self) -> list[int]:
+        """gunicorn's workers; it starts another for one that dies."""
+        process = self.panel._process
+        assert process is not None
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        return [int(pid) for pid in children.read_text().split()]
+
+    def moment(self, ahead: timedelta = timedelta(0)) -> object:
+        """So far from now, as the database stores it."""
+        at = datetime.now(UTC) + ahead
+        return at.strftime("%Y-%m-%d %H:%M:%S.%f") if self.is_sqlite else at
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.database.url.startswith("sqlite")
+
+    def free_dead_jobs(self) -> None:
+        """A killed worker's periodic jobs count as dead now, not in a minute."""
+        self.database.execute(
+            "UPDATE outbox_periodicjob SET began_at = ? WHERE ended_slot <> slot AND began_at < ?",
+            self.moment(-JOB_IS_DEAD_AFTER),
+            self.moment(timedelta(seconds=-5)),
+        )
+
+
+@contextmanager
+def running_shop(
+    database: Database, folder: Path, *, name: str, keyed_orders: bool = True
+) -> Iterator[Shop]:
+    """Migrated and serving. Logs go to `folder`.
+
+    Without `keyed_orders` the engine takes an order or a refund twice, and our settings say so.
+    """
+    with Sandbox.start(rate=None) as sandbox:
+        sandbox.switch(orders_idempotent=keyed_orders, refunds_idempotent=keyed_orders)
+        keys = {"ENGINE_KEYS_ORDERS": str(int(keyed_orders))}
+        env = environment(sandbox, database.url, **SETTINGS, **keys)
+        manage(env, "migrate", "--verbosity=0")
+        words = ["--pos", "generic", "--origin", "http://127.0.0.1", "--json"]
+        words += ["--id", INSTALLATION, "--unasked-reverse-minutes", str(UNASKED.seconds // 60)]
+        key = json.loads(manage(env, "create_installation", "Harness", *words))["api_key"]
+        panel = Panel(env, database, folder / f"harness-web-{name}.log")
+        workers = [Worker(env, folder / f"harness-worker-{name}.log") for _ in range(WORKERS)]
+        try:
+            panel.start(workers=WEB_PROCESSES)
+            for worker in workers:
+                worker.start()
+            yield Shop(sandbox, database, panel, workers, api_key=key, keyed_orders=keyed_orders)
+        finally:
+            for worker in workers:
+                worker.stop()
+            panel.stop()
+
+
+def output_folder() -> Path:
+    folder = Path(os.environ.get("TEST_OUTPUT_DIR", ROOT / "var" / "harness"))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
