@@ -134,14 +134,17 @@ def void_ticket(installation: Installation, ticket: str) -> list[PendingRedempti
     return held
 
 
+# Nobody could still take it, and no till saw it sold.
+FREE = Q(claimed_used_at=None) & WITHDRAWN
+
+
 def end_lease(redemption: PendingRedemption) -> bool:
     """Give an abandoned code back, if it is time and nobody could still take it."""
     unasked = timedelta(minutes=redemption.installation.unasked_reverse_minutes)
-    free = Q(claimed_used_at=None) & WITHDRAWN
     gone = Q(gone_at__lte=Now() - TO_KEEP)
     silent = Q(gone_at=None, lease_until__lte=Now() - unasked)
-    ended = redemption.end(Reason.ABANDONED, provided=free & gone) or redemption.end(
-        Reason.NOT_HEARD_OF, provided=free & silent
+    ended = redemption.end(Reason.ABANDONED, provided=FREE & gone) or redemption.end(
+        Reason.NOT_HEARD_OF, provided=FREE & silent
     )
     if ended:
         log.info("redemption.abandoned", redemption=str(redemption.id), reason=redemption.reason)
@@ -151,12 +154,15 @@ def end_lease(redemption: PendingRedemption) -> bool:
 
 
 def look_later(redemption: PendingRedemption, unasked: timedelta) -> None:
-    """At its end, at the end of the silence after it, or when a manager may have looked."""
+    """At its end, at the end of the silence after it, or when a manager may have looked.
+
+    One whose time came between two statements stays due.
+    """
     due = _issued(redemption).filter(next_check_at__lte=Now())
-    if not due.filter(lease_until__gt=Now()).update(next_check_at=F("lease_until")):
-        still_silent = due.filter(lease_until__gt=Now() - unasked)
-        if not still_silent.update(next_check_at=F("lease_until") + unasked):
-            due.update(next_check_at=Now() + FOR_A_MANAGER)
+    running = due.filter(lease_until__gt=Now()).update(next_check_at=F("lease_until"))
+    still_silent = due.filter(lease_until__gt=Now() - unasked)
+    if not running and not still_silent.update(next_check_at=F("lease_until") + unasked):
+        due.exclude(FREE).update(next_check_at=Now() + FOR_A_MANAGER)
     redemption.refresh_from_db()
 
 

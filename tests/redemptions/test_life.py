@@ -154,6 +154,11 @@ class TestItsEnd:
         see_to(engine, later(code, timedelta(seconds=11)))
         assert code.state == State.ISSUED
 
+    def test_that_comes_between_two_looks_is_not_put_off(self, code):
+        later(code, timedelta(minutes=76))
+        life.look_later(code, timedelta(minutes=60))
+        assert PendingRedemption.objects.to_end().exists()
+
     @pytest.mark.parametrize("span", [timedelta(minutes=76), timedelta(days=3)])
     def test_of_one_that_the_pos_still_takes_is_a_managers(self, engine, code, span):
         life.note_applied(code)
