@@ -122,7 +122,7 @@ def without_answer(
 ) -> OutsideError:
     """The error for a call of which we don't know what came of it."""
     if sent and call.method != "GET":
-        return ReplyLost(*call, status)
+        return ReplyLost(*call, status, timed_out=reason == "timeout")
     return Unavailable(*call, status, reason=reason)
 
 

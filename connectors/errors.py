@@ -117,7 +117,7 @@ class ReplyLost(OutsideError):
     """It was sent, and may or may not have been done: read before doing anything more.
 
     `engine_id` is the redemption's id at the engine where a reply named one without bringing an
-    approved code.
+    approved code. `timed_out`: no answer came in time, so it may still be about to act.
     """
 
     what = "may have acted, its reply is lost"
@@ -130,6 +130,8 @@ class ReplyLost(OutsideError):
         status: int | None = None,
         *,
         engine_id: int | None = None,
+        timed_out: bool = False,
     ) -> None:
         super().__init__(system, method, path, status)
         self.engine_id = engine_id
+        self.timed_out = timed_out

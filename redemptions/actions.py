@@ -253,6 +253,8 @@ def ask_engine(engine: Yotpo, redemption: PendingRedemption, asked_at: float) ->
 def write_failure(redemption: PendingRedemption, error: OutsideError) -> None:
     state, reason = next((s, r) for kind, s, r in OUTCOMES if isinstance(error, kind))
     engine_id = error.engine_id if isinstance(error, ReplyLost) else None
+    if isinstance(error, ReplyLost) and error.timed_out:
+        reason = Reason.TIMED_OUT
     moved = redemption.move(
         state,
         reason,

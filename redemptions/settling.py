@@ -133,10 +133,17 @@ def is_spoken_for(redemption: PendingRedemption, record: CodeRecord) -> bool:
     return others.exists()
 
 
+# The engine broke off, and what it did shows. After any other silence it may still be about to act,
+# and what is seen alone now can be the shopper's own, made online in the same minute.
+SHOWS_AT_ONCE = (Reason.REPLY_LOST,)
+
+
 def decide(redemption: PendingRedemption, reading: Reading, late_enough: bool) -> None:
     known = redemption.engine_id is not None
+    shows = known or late_enough or redemption.reason in SHOWS_AT_ONCE
     if len(reading.candidates) == 1 and (reading.clear or known):
-        take(redemption, reading.candidates[0])
+        if shows:
+            take(redemption, reading.candidates[0])
     elif len(reading.candidates) > 1:
         dispute(redemption, Reason.TWO_CANDIDATES)
     elif is_absent(redemption, reading) and late_enough:

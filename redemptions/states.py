@@ -27,6 +27,7 @@ class Reason(models.TextChoices):
     ENGINE_SAID_NO = "engine_said_no", "The engine said no"
     MISCONFIGURED = "misconfigured", "The engine refused our credentials"
     REPLY_LOST = "reply_lost", "The engine's answer was lost"
+    TIMED_OUT = "timed_out", "The engine did not answer in time"
     PROCESS_DIED = "process_died", "The process died before the answer"
     UNDONE = "undone", "Undone by the associate"
     REMOVED = "removed", "Taken off the sale"

@@ -78,7 +78,7 @@ def test_the_same_key_gives_the_same_redemption(engine, sandbox, act, mara):
 OUTCOMES = {
     "dropped before it acted": ("drop_before", {}, State.UNCERTAIN, Reason.REPLY_LOST),
     "dropped after it acted": ("drop_after", {}, State.UNCERTAIN, Reason.REPLY_LOST),
-    "answered after our deadline": ("late", {"seconds": 3}, State.UNCERTAIN, Reason.REPLY_LOST),
+    "answered after our deadline": ("late", {"seconds": 3}, State.UNCERTAIN, Reason.TIMED_OUT),
     "500": ("status", {"status": 500}, State.UNCERTAIN, Reason.REPLY_LOST),
     "503": ("status", {"status": 503}, State.UNCERTAIN, Reason.REPLY_LOST),
     "408": ("status", {"status": 408}, State.UNCERTAIN, Reason.REPLY_LOST),

@@ -468,3 +468,27 @@ def test_one_row_that_cannot_be_read_does_not_keep_the_others_waiting(engine, lo
 
     redemption.refresh_from_db()
     assert redemption.state == State.ISSUED
+
+
+@pytest.mark.parametrize("reason", [Reason.TIMED_OUT, Reason.PROCESS_DIED])
+def test_one_that_is_alone_is_not_taken_while_the_engine_may_still_act(
+    engine, sandbox, row, due, reason
+):
+    """What is seen alone can be the shopper's own, made online in the same minute."""
+    redemption = row(State.UNCERTAIN, reason=reason)
+    sandbox.redeem_online(MARA, FIVE_OFF)
+    see_to(engine, redemption)
+    assert redemption.state == State.UNCERTAIN
+
+    sandbox.adjust(MARA, 500)
+    sandbox.redeem_online(MARA, FIVE_OFF)  # and then ours comes
+    see_to(engine, due(redemption))
+    assert (redemption.state, redemption.reason) == (State.DISPUTED, Reason.TWO_CANDIDATES)
+
+
+def test_one_that_is_alone_after_the_settle_time_is_taken(engine, sandbox, settings, row, due):
+    settings.ENGINE_SETTLE_SECONDS = 0
+    redemption = row(State.UNCERTAIN, reason=Reason.TIMED_OUT)
+    made = sandbox.redeem_online(MARA, FIVE_OFF)
+    see_to(engine, due(redemption))
+    assert (redemption.state, redemption.code) == (State.ISSUED, made["code"])
