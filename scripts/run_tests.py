@@ -44,8 +44,9 @@ class Leg:
 # The Python and the Django to come, with the pins of their own.
 NEXT_VENV = (".venv-next", "requirements-next.txt")
 
-# On two cores; a process keeps to its files, or servers that a file starts would start twice.
-BESIDE = ("-n", "2", "--dist", "worksteal")
+# On two cores, where tests wait for servers half of the time; a process keeps to its files, or
+# servers that a file starts would start twice.
+BESIDE = ("-n", "3", "--dist", "worksteal")
 
 # What it reads is not there before the last leg.
 OUTPUT_APART = "--ignore=tests/output"
