@@ -94,12 +94,20 @@ def read_phone(text: str, region: str) -> str:
         refuse_card(text)
         raise Unreadable("That is not a phone number. Type it as (415) 555-0100.")
     verdict = phonenumbers.is_possible_number_with_reason(number)
-    if verdict == ValidationResult.IS_POSSIBLE:
+    if verdict == ValidationResult.IS_POSSIBLE and reads_as_itself(number):
         return phonenumbers.format_number(number, PhoneNumberFormat.E164)
     refuse_card(text)
     if verdict in {ValidationResult.IS_POSSIBLE_LOCAL_ONLY, ValidationResult.TOO_SHORT}:
         raise Incomplete("That phone number is incomplete: add the area code.")
     raise Unreadable("That phone number has too many digits or too few. Check it and try again.")
+
+
+def reads_as_itself(number: phonenumbers.PhoneNumber) -> bool:
+    """A row of zeros loses one each time that it is read: it would be found under no number."""
+    if not number.italian_leading_zero:
+        return True
+    written = phonenumbers.format_number(number, PhoneNumberFormat.E164)
+    return bool(phonenumbers.parse(written) == number)
 
 
 def parse_phone(text: str, region: str) -> phonenumbers.PhoneNumber | None:
