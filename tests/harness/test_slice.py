@@ -17,7 +17,7 @@ from tests.support.servers import postgres_database, sqlite_database
 pytestmark = [pytest.mark.slow, pytest.mark.database]
 
 SEED = 20261122
-HISTORIES = 40
+HISTORIES = 25
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def shop(output_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 def test_no_point_is_lost_whatever_breaks(shop: Shop) -> None:
-    outcome = run(shop, SEED, range(HISTORIES))
+    outcome = run(shop, SEED, range(HISTORIES), every=0.8)
     assert not outcome.wrong, outcome.report
     # What this is about did happen.
     assert outcome.blows["kill_web"] and outcome.blows["kill_worker"]

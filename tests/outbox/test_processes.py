@@ -83,6 +83,7 @@ def test_killed_in_the_middle_of_a_call(env, shop, each_database, output_dir):
     assert shop.effects == {"hang-0": 1}
 
 
+@pytest.mark.storm
 def test_killed_again_and_again_nothing_is_lost_and_nothing_done_twice(
     env, shop, each_database, output_dir
 ):
