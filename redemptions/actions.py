@@ -308,7 +308,6 @@ def undo(
     *,
     engine: Yotpo,
     redemption: PendingRedemption,
-    reason: str = Reason.UNDONE,
     withdrawn: bool = False,
 ) -> PendingRedemption:
     """Give the points back. `withdrawn`: the POS says that it takes the code no more.
@@ -320,7 +319,7 @@ def undo(
     if redemption.state in UNDER_WAY:
         remember_to_reverse(redemption)
     if redemption.state == State.ISSUED:
-        promise_to_reverse(redemption, reason, withdrawn)
+        promise_to_reverse(redemption, withdrawn)
     if redemption.state == State.REVERSING:
         give_back(engine, redemption)
     check_undone(redemption)
@@ -334,12 +333,12 @@ def remember_to_reverse(redemption: PendingRedemption) -> None:
     redemption.refresh_from_db()
 
 
-def promise_to_reverse(redemption: PendingRedemption, reason: str, withdrawn: bool) -> None:
+def promise_to_reverse(redemption: PendingRedemption, withdrawn: bool) -> None:
     with transaction.atomic(durable=True):
         if withdrawn:
-            redemption.end(reason, withdrawn_at=Now())
+            redemption.end(Reason.UNDONE, withdrawn_at=Now())
         else:
-            redemption.end(reason, provided=WITHDRAWN)
+            redemption.end(Reason.UNDONE, provided=WITHDRAWN)
     log.info("redemption.undo", redemption=str(redemption.id), state=redemption.state)
     if redemption.state == State.ISSUED:
         raise NotWithdrawn(
