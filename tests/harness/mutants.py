@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from tests.harness.shop import READY_MADE, make_ready
 from tests.support.servers import ROOT
 
 SLICE = "tests/harness/test_slice.py"
@@ -451,12 +452,16 @@ def killer(said: str) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make mutants")
     parser.add_argument("--only", default="", help="those with this in their name")
+    parser.add_argument("--first", type=int, default=1, help="begin with this one")
     asked = parser.parse_args()
-    chosen = [mutant for mutant in MUTANTS if asked.only in mutant.name]
+    chosen = [mutant for mutant in MUTANTS[asked.first - 1 :] if asked.only in mutant.name]
     stale = [mutant.name for mutant in chosen if mutant.is_stale()]
     for name in stale:
         say(f"stale: {name}: its text is no longer found once")
-    survived = [mutant.name for mutant in chosen if mutant.name not in stale and not dies(mutant)]
+    with TemporaryDirectory() as folder:
+        make_ready(Path(folder))
+        os.environ[READY_MADE] = folder
+        survived = [one.name for one in chosen if one.name not in stale and not dies(one)]
     say(f"{len(chosen)} mutants, {len(survived)} survived, {len(stale)} stale")
     return 1 if survived or stale else 0
 

@@ -24,16 +24,21 @@ ENDS_IN = {"patience": 20.0, "longest": 45.0}
 
 
 @pytest.fixture(scope="module")
-def shop(output_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+def shop(
+    output_dir: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Shop]:
     """Where the engine takes no keys, so that what is told twice is there twice."""
     is_sqlite = connection.vendor == "sqlite"
     made = sqlite_database(tmp_path_factory.mktemp("harness")) if is_sqlite else postgres_database()
-    small = {"keyed_orders": False, "web_processes": 2}
-    with (
-        made as database,
-        running_shop(database, output_dir, name=connection.vendor, **small) as it,
-    ):
-        yield it
+    count = 2 if wants_random_ones(request) else 1
+    facts = {"keyed_orders": False, "web_processes": count, "worker_processes": count}
+    with made as db, running_shop(db, output_dir, name=connection.vendor, **facts) as shop:
+        yield shop
+
+
+def wants_random_ones(request: pytest.FixtureRequest) -> bool:
+    names = {item.originalname for item in request.session.items if item.path == Path(__file__)}
+    return test_no_point_is_lost_whatever_breaks.__name__ in names
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +57,7 @@ def of_a_rule(item: pytest.Item) -> bool:
 @pytest.fixture(scope="module")
 def outcome(shop: Shop, played: dict[str, Script], request: pytest.FixtureRequest) -> Outcome:
     """The random histories, where a test asks for them, and then the end of all."""
-    names = {item.originalname for item in request.session.items if item.path == Path(__file__)}
-    if test_no_point_is_lost_whatever_breaks.__name__ in names:
+    if wants_random_ones(request):
         return run(shop, SEED, range(HISTORIES), every=4, **ENDS_IN)
     outcome = Outcome()
     left = settle(shop, **ENDS_IN)
