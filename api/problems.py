@@ -13,6 +13,7 @@ from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.http import Http404, HttpResponse, UnreadablePostError
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
+from api.body import NotJson
 from api.places import Disabled
 from connectors.errors import (
     Misconfigured,
@@ -144,7 +145,7 @@ TABLE: tuple[tuple[type[Exception], str, str], ...] = (
     (AuthenticationError, "unauthorized", "Send Authorization: Bearer <API key> with a live key."),
     (RequestDataTooBig, "too-large", "A body has at most 256 KiB."),
     (UnreadablePostError, "bad-request", "The body broke off."),
-    (HttpError, "malformed-json", "The body must be one JSON object in UTF-8."),
+    (HttpError, "malformed-json", ""),
     (SuspiciousOperation, "bad-request", "The request can't be read."),
     (Http404, "no-such-call", "See /api/v1/docs for the calls that there are."),
 )
@@ -163,7 +164,9 @@ def problem_of(error: Exception) -> Problem | None:
 
 
 def words_of(error: Exception) -> str:
-    """The engine's own words, where it refused with some."""
+    """The engine's own words, where it refused with some; what is wrong with a body."""
+    if isinstance(error, HttpError) and isinstance(error.__cause__, NotJson):
+        return str(error.__cause__)
     if isinstance(error, Refused) and not isinstance(error, NotFound) and error.words:
         return f"The loyalty engine said no: {error.words}"
     return ""
