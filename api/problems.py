@@ -13,7 +13,6 @@ from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.http import Http404, HttpResponse, UnreadablePostError
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
-from api.body import NotJson
 from api.places import Disabled
 from connectors.errors import (
     Misconfigured,
@@ -145,7 +144,7 @@ TABLE: tuple[tuple[type[Exception], str, str], ...] = (
     (AuthenticationError, "unauthorized", "Send Authorization: Bearer <API key> with a live key."),
     (RequestDataTooBig, "too-large", "A body has at most 256 KiB."),
     (UnreadablePostError, "bad-request", "The body broke off."),
-    (HttpError, "malformed-json", ""),
+    (HttpError, "bad-request", "The request can't be read."),
     (SuspiciousOperation, "bad-request", "The request can't be read."),
     (Http404, "no-such-call", "See /api/v1/docs for the calls that there are."),
 )
@@ -157,6 +156,8 @@ def problem_of(error: Exception) -> Problem | None:
         return error
     if isinstance(error, ValidationError):
         return invalid(error)
+    if isinstance(error, HttpError) and isinstance(error.__cause__, Problem):
+        return error.__cause__  # what our parser says of the body
     for kind_of_error, kind, words in TABLE:
         if isinstance(error, kind_of_error):
             return Problem(kind, words_of(error) or words or str(error), headers=headers_of(error))
@@ -164,9 +165,7 @@ def problem_of(error: Exception) -> Problem | None:
 
 
 def words_of(error: Exception) -> str:
-    """The engine's own words, where it refused with some; what is wrong with a body."""
-    if isinstance(error, HttpError) and isinstance(error.__cause__, NotJson):
-        return str(error.__cause__)
+    """The engine's own words, where it refused with some."""
     if isinstance(error, Refused) and not isinstance(error, NotFound) and error.words:
         return f"The loyalty engine said no: {error.words}"
     return ""

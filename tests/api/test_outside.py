@@ -10,7 +10,7 @@ from access.models import ApiKey
 from api.rates import BUCKETS_KEPT, Buckets
 from sales.models import Sale
 from stores.models import Installation
-from tests.api.pos import FIVE_OFF, Pos, kind
+from tests.api.pos import FIVE_OFF, Pos, fields, kind
 
 pytestmark = pytest.mark.django_db
 
@@ -86,9 +86,6 @@ NOT_READ_ALIKE = {
     "a number beyond all": (b'{"x": 1e999}', "too large"),
     "a number of many digits": (b'{"x": 1%s}' % (b"0" * 5000), "JSON object"),
     "a name twice": (b'{"x": {"y": 1, "y": 2}}', "names a field twice"),
-    "half a character": (rb'{"x": ["\ud83d"]}', "half of a surrogate pair"),
-    "a name of half a character": (rb'{"\udc00": 1}', "half of a surrogate pair"),
-    "a NUL": (rb'{"x": "a\u0000"}', "NUL"),
     "too deep": (b'{"x": %s}' % (b"[" * 32 + b"]" * 32), "32 levels"),
     "UTF-16": ('{"x": 1}'.encode("utf-16"), "in UTF-8"),
 }
@@ -103,6 +100,22 @@ def test_what_two_programs_could_read_differently(
     answer = pos.send(path, body, key="k")
     assert (answer.status_code, kind(answer)) == (400, "malformed-json")
     assert words in answer.json()["detail"]
+
+
+NO_CHARACTERS = {
+    "half of one": (rb'{"x": ["y", "\ud83d"]}', "x.1"),
+    "half of one in a name": (rb'{"x": {"\udc00": 1}}', "x"),
+    "half of one in a name outside": (rb'{"\udc00": 1}', "body"),
+    "NUL": (rb'{"x": "a\u0000"}', "x"),
+}
+
+
+@pytest.mark.parametrize(("body", "field"), NO_CHARACTERS.values(), ids=NO_CHARACTERS)
+@pytest.mark.parametrize("path", ["members/lookup", "sales"])
+def test_what_is_no_character_is_named(pos: Pos, path: str, body: bytes, field: str) -> None:
+    answer = pos.send(path, body, key="k")
+    assert (answer.status_code, kind(answer)) == (422, "invalid-fields")
+    assert fields(answer) == {field}
 
 
 @pytest.mark.database
