@@ -35,7 +35,7 @@ class BearerAdmin(Audited, admin.ModelAdmin):
     def where(self, obj):
         return Where.at(till=obj.till)
 
-    @admin.action(description="Revoke: the panel must be launched again")
+    @admin.action(description="Revoke: the panel must be launched again", permissions=["change"])
     @transaction.atomic
     def revoke(self, request, queryset):
         revoked = list(queryset.select_for_update(of=("self",)).filter(revoked_at=None))
