@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -62,13 +63,22 @@ class Database:
 
     def execute(self, statement: str, *values: object) -> list[tuple[object, ...]]:
         """Run one statement with `?` for its values; its rows, if it has any."""
-        if self.url.startswith("sqlite"):
+        if self.is_sqlite:
             path = self.url.removeprefix("sqlite:///")
             with closing(sqlite3.connect(path, timeout=20)) as connection, connection:
                 return connection.execute(statement, values).fetchall()
         with psycopg.connect(self.url) as server:
             cursor = server.execute(statement.replace("?", "%s").encode(), values)
             return cursor.fetchall() if cursor.description else []
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.url.startswith("sqlite")
+
+    def moment(self, ahead: timedelta = timedelta(0)) -> object:
+        """So far from now, as the database stores it."""
+        at = datetime.now(UTC) + ahead
+        return at.strftime("%Y-%m-%d %H:%M:%S.%f") if self.is_sqlite else at
 
     def clear(self) -> None:
         """No redemption is left over from another test."""
