@@ -104,7 +104,9 @@ class PendingRedemption(models.Model):
     claimed_used_at = models.DateTimeField(
         null=True, blank=True, help_text="A till says that the sale was completed."
     )
-    sale = models.CharField(max_length=64, blank=True, help_text="The POS's id of the sale.")
+    sale = models.CharField(
+        max_length=255, blank=True, help_text="The sale's id at the engine, with its prefix."
+    )
     sold_at = models.DateTimeField(null=True, blank=True)
 
     requested_at = models.DateTimeField(db_default=Now(), editable=False)

@@ -40,7 +40,7 @@ class CodeOutcome:
 
 
 def use(codes: Iterable[str], sale: str) -> list[CodeOutcome]:
-    """Mark the codes as used by the sale of that id at the POS, each in the order given.
+    """Mark the codes as used by the sale of that order id, each in the order given.
 
     In the transaction that records the sale, so that exactly one of use and reversal wins. The same
     sale may come again. Raises RuntimeError outside a transaction.

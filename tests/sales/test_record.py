@@ -58,6 +58,13 @@ class TestASale:
         assert deliveries() == ["done"]
         assert sandbox.balance(MARA) == 140 + 42
 
+    def test_of_the_longest_id_uses_its_code(self, installation, code, sell):
+        installation.order_prefix = "p" * 64
+        installation.save()
+        assert sell("S" * 64, coupon_codes=(code.code,)).sale.order_id == "p" * 64 + "S" * 64
+        code.refresh_from_db()
+        assert code.sale == "p" * 64 + "S" * 64
+
     def test_that_names_nobody_is_its_codes_members(self, sandbox, code, sell, deliveries):
         assert sell(email="", coupon_codes=(code.code,)).sale.member == code.member
         assert deliveries() == ["done"]
