@@ -1,8 +1,9 @@
 """The limits of each outside system, shared by all processes through our own database.
 
 What is written: a breaker that opens or closes, the one probe of an open breaker, the slots of
-background calls, and that they wait where a system says "too many calls". A look-up neither writes nor waits: what other processes found out about a system
-is read by a thread of its own, at most once a second, and only while the system is called.
+background calls, and that they wait where any process was told "too many calls". A look-up neither
+writes nor waits: what other processes found out about a system is read by a thread of its own, at
+most once a second, and only while the system is called.
 """
 
 import math
