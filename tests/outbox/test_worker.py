@@ -376,7 +376,7 @@ class Waits:
 class TestWhileItsSystemIsOutOfReach:
     @pytest.fixture
     def waits(self, side, monkeypatch):
-        """The worker's thread waits; a backlog that is put off one by one keeps the database busy."""
+        """The worker's thread waits; else a backlog would keep the database busy."""
         for _ in range(10):
             limits_of("shop").after(ok=False)
         waits = Waits()
