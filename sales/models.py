@@ -32,6 +32,7 @@ class Sale(models.Model):
 
     installation = models.ForeignKey(Installation, models.PROTECT)
     pos_id = models.CharField(max_length=64, validators=[POS_ID], help_text="The POS's id.")
+    order_id = models.CharField(max_length=255, editable=False, help_text="Its id at the engine.")
     ticket = models.CharField(max_length=64, blank=True)
     store = models.ForeignKey(Store, models.PROTECT, null=True, blank=True)
     till = models.ForeignKey(Till, models.PROTECT, null=True, blank=True)
@@ -67,15 +68,11 @@ class Sale(models.Model):
             models.UniqueConstraint(
                 fields=["installation", "pos_id"], name="a_sale_is_recorded_once"
             ),
+            models.UniqueConstraint(fields=["order_id"], name="an_order_id_names_one_sale"),
         ]
 
     def __str__(self) -> str:
         return f"Sale {self.pos_id}"
-
-    @property
-    def order_id(self) -> str:
-        """Its id at the engine: two POSes of one merchant may number alike."""
-        return f"{self.installation.order_prefix}{self.pos_id}"
 
     @property
     def delivery(self) -> str:
