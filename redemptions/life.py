@@ -15,7 +15,7 @@ from django.db.models.functions import Greatest, Now
 
 from redemptions.errors import CannotExtend, NoLongerCounts
 from redemptions.models import PendingRedemption, PendingRedemptionQuerySet
-from redemptions.states import Reason, State
+from redemptions.states import UNDER_WAY, Reason, State
 from stores.models import Installation
 
 log = structlog.get_logger(__name__)
@@ -123,12 +123,18 @@ def claim_used(redemption: PendingRedemption) -> None:
 
 
 def void_ticket(installation: Installation, ticket: str) -> list[PendingRedemption]:
-    """An open sale was voided: what it held goes back. Gives all codes of that ticket."""
+    """An open sale was voided: what it held goes back, also what is found at the engine later only.
+
+    Gives all of that ticket. In a transaction.
+    """
+    of_ticket = PendingRedemption.objects.filter(installation=installation, ticket=ticket)
+    # Locked in the order in which a sale locks its codes.
     held = list(
-        PendingRedemption.objects.filter(installation=installation, ticket=ticket).select_related(
-            "member", "installation"
-        )
+        of_ticket.select_for_update(of=("self",))
+        .select_related("member", "installation")
+        .order_by("pk")
     )
+    of_ticket.filter(state__in=UNDER_WAY).update(reverse_when_found=True)
     for redemption in held:
         redemption.end(Reason.VOIDED, gone_at=Now(), withdrawn_at=Now())
     return held
