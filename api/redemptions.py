@@ -20,7 +20,7 @@ from members.identity import Email
 from members.lookup import find_member
 from members.models import Member
 from redemptions import actions, life
-from redemptions.actions import NO_POINTS_FOR, Act
+from redemptions.actions import NO_POINTS_FOR, Act, Asked
 from redemptions.errors import CannotUndo, MemberCannotRedeem, NotWithdrawn
 from redemptions.models import PendingRedemption
 from redemptions.settling import see_to
@@ -88,6 +88,7 @@ def redeem(request: ApiRequest, body: schemas.Redeem) -> Answer:
         offer_id=body.offer_id,
         points=body.points,
         another=True,  # a new key is a new act: the POS lists the open codes itself
+        by=request.auth.by(place),
     )
     if is_repeat:
         see_to(engine(), redemption)
@@ -148,7 +149,7 @@ def held_before(request: ApiRequest, made: str, redemption_id: UUID, body: schem
 def hold(request: ApiRequest, redemption_id: UUID, body: schemas.Hold = NO_TICKET) -> Answer:
     """Payment starts: does the code count? Its lease stands still for half an hour at most."""
     redemption = find(request, redemption_id)
-    life.hold(redemption, body.ticket or "")
+    life.hold(redemption, body.ticket or "", by=request.auth.by())
     return Answer(200, tell_redemption(redemption), str(redemption.id))
 
 
@@ -163,14 +164,23 @@ def reversed_before(
 def reverse(request: ApiRequest, redemption_id: UUID, body: schemas.Reverse) -> Answer:
     """Give the points back. 202: promised and under way; read the redemption again."""
     redemption = find(request, redemption_id)
-    read_place(request.auth.installation, associate=body.associate)
+    place = read_place(request.auth.installation, associate=body.associate)
     if redemption.state == State.ISSUED and not body.withdrawn:
         raise Problem(
             "not-withdrawn",
             "The POS must stop taking the code first. Then send withdrawn: true.",
         )
     try:
-        actions.undo(engine=engine(), redemption=redemption, withdrawn=body.withdrawn)
+        actions.undo(
+            engine=engine(),
+            redemption=redemption,
+            withdrawn=body.withdrawn,
+            asked=Asked(
+                associate=place.associate,
+                why=body.reason or "",
+                by=request.auth.by(place, body.reason or ""),
+            ),
+        )
     except NotWithdrawn:
         raise Problem(
             "not-withdrawn",

@@ -101,6 +101,10 @@ class PendingRedemption(models.Model):
     gone_at = models.DateTimeField(
         null=True, blank=True, help_text="The sale is open without the code, voided or gone."
     )
+    undone_by = models.ForeignKey(
+        Associate, models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    undone_why = models.CharField(max_length=200, blank=True)
     claimed_used_at = models.DateTimeField(
         null=True, blank=True, help_text="A till says that the sale was completed."
     )
