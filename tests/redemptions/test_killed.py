@@ -78,7 +78,7 @@ def run_killer(env: dict[str, str], what: str, sandbox_url: str) -> int:
 @contextmanager
 def worker(env: dict[str, str]) -> Iterator[None]:
     """It settles what it finds."""
-    words = [sys.executable, "manage.py", "settle_redemptions", "--loop"]
+    words = [sys.executable, "manage.py", "run_worker"]
     with subprocess.Popen(words, cwd=ROOT, env=env, stderr=subprocess.DEVNULL) as process:
         try:
             yield
