@@ -22,7 +22,7 @@ from members.models import Member
 from redemptions import actions, life
 from redemptions.actions import NO_POINTS_FOR, Act, Asked
 from redemptions.errors import CannotUndo, MemberCannotRedeem, NotWithdrawn
-from redemptions.models import PendingRedemption
+from redemptions.models import PendingRedemption, PendingRedemptionQuerySet
 from redemptions.settling import see_to
 from redemptions.states import UNDER_WAY, Reason, State
 from stores.models import Installation
@@ -203,14 +203,8 @@ def answer_reversal(redemption: PendingRedemption) -> Answer:
 def list_redemptions(request: ApiRequest, asked: Query[schemas.Redemptions]) -> Answer:
     """This installation's redemptions, the newest first."""
     refuse_unknown(request, schemas.Redemptions)
-    rows = with_clock(PendingRedemption.objects.filter(installation=request.auth.installation))
-    if asked.ticket:
-        rows = rows.filter(ticket=asked.ticket)
-    if asked.state:
-        rows = rows.filter(state=asked.state)
-    if asked.cursor:
-        rows = rows.filter(older_than(last_shown(request, asked.cursor)))
-    page = list(rows.order_by("-requested_at", "-id")[: asked.limit + 1])
+    last = last_shown(request, asked.cursor) if asked.cursor else None
+    page = list(newest_first(request.auth.installation, asked, last)[: asked.limit + 1])
     more = len(page) > asked.limit
     items = page[: asked.limit]
     return Answer(
@@ -220,6 +214,20 @@ def list_redemptions(request: ApiRequest, asked: Query[schemas.Redemptions]) -> 
             next_cursor=cursor_after(items[-1]) if more else None,
         ),
     )
+
+
+def newest_first(
+    installation: Installation, asked: schemas.Redemptions, last: PendingRedemption | None
+) -> PendingRedemptionQuerySet:
+    """Those that were asked for, older than the last one of the page before."""
+    rows = with_clock(PendingRedemption.objects.filter(installation=installation))
+    if asked.ticket:
+        rows = rows.filter(ticket=asked.ticket)
+    if asked.state:
+        rows = rows.filter(state=asked.state)
+    if last is not None:
+        rows = rows.filter(older_than(last))
+    return rows.order_by("-requested_at", "-id")
 
 
 def refuse_unknown(request: ApiRequest, asked: type[BaseModel]) -> None:
@@ -235,9 +243,14 @@ def cursor_after(last: PendingRedemption) -> str:
 
 
 def older_than(last: PendingRedemption) -> Q:
-    """In the order of the list. The database compares what it stored: to the digit, on each."""
-    moment = Subquery(PendingRedemption.objects.filter(pk=last.pk).values("requested_at")[:1])
-    return Q(requested_at__lt=moment) | Q(requested_at=moment, id__lt=last.pk)
+    """In the order of the list. The database compares what it stored: to the digit, on each.
+
+    An index is entered where the first half says; the other half alone is an "or", which it reads
+    from the newest on.
+    """
+    itself = PendingRedemption.objects.filter(pk=last.pk).order_by()
+    moment = Subquery(itself.values("requested_at")[:1])
+    return Q(requested_at__lte=moment) & (Q(requested_at__lt=moment) | Q(id__lt=last.pk))
 
 
 def last_shown(request: ApiRequest, cursor: str) -> PendingRedemption:

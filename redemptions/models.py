@@ -138,6 +138,15 @@ class PendingRedemption(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["state", "next_check_at"], name="redemptions_to_see_to"),
             models.Index(fields=["member", "state"], name="redemptions_of_a_member"),
+            # In the order in which the API lists them.
+            models.Index(
+                fields=["installation", "-requested_at", "-id"], name="redemptions_newest_first"
+            ),
+            # With that order, too: a planner without statistics would choose the one above instead.
+            models.Index(
+                fields=["installation", "ticket", "-requested_at", "-id"],
+                name="redemptions_of_a_ticket",
+            ),
         ]
         constraints: ClassVar = [
             models.CheckConstraint(
