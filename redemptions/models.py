@@ -106,6 +106,10 @@ class PendingRedemption(models.Model):
     gone_at = models.DateTimeField(
         null=True, blank=True, help_text="The sale is open without the code, voided or gone."
     )
+    undone_by = models.ForeignKey(
+        Associate, models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    undone_why = models.CharField(max_length=200, blank=True)
     claimed_used_at = models.DateTimeField(
         null=True, blank=True, help_text="A till says that the sale was completed."
     )
@@ -143,6 +147,15 @@ class PendingRedemption(models.Model):
             models.Index(fields=["member", "state"], name="redemptions_of_a_member"),
             models.Index(Upper("code"), name="redemptions_by_code"),
             models.Index(fields=["sale"], name="redemptions_of_a_sale"),
+            # In the order in which the API lists them.
+            models.Index(
+                fields=["installation", "-requested_at", "-id"], name="redemptions_newest_first"
+            ),
+            # With that order, too: a planner without statistics would choose the one above instead.
+            models.Index(
+                fields=["installation", "ticket", "-requested_at", "-id"],
+                name="redemptions_of_a_ticket",
+            ),
         ]
         constraints: ClassVar = [
             models.CheckConstraint(
