@@ -2,6 +2,7 @@
 
 import structlog
 from django.conf import settings
+from django.db import transaction
 
 from connectors.errors import NotFound
 from connectors.yotpo.client import Yotpo
@@ -11,6 +12,7 @@ from members.engine import engine
 from members.models import Member
 from outbox.errors import NotWanted
 from outbox.models import Delivery
+from redemptions.use import unuse
 from sales.models import Sale
 
 log = structlog.get_logger(__name__)
@@ -86,11 +88,17 @@ def order_of(sale: Sale, member: Member) -> Order:
         currency=sale.currency,
         status=STATUS,
         completed_at=sale.completed_at,
-        coupon_codes=tuple(told["code"] for told in sale.coupon_codes),
+        coupon_codes=codes_of(sale),
         discount_cents=sale.discount_cents,
         store=sale.store.name if sale.store else "",
         associate=sale.associate.code if sale.associate else "",
     )
+
+
+def codes_of(sale: Sale) -> tuple[str, ...]:
+    """Each once, and as the engine wrote it: a till may have typed other capitals."""
+    told = [code.get("at_engine", code["code"]) for code in sale.coupon_codes]
+    return tuple(dict.fromkeys(told))
 
 
 def is_order_seen(delivery: Delivery) -> bool | None:
@@ -120,8 +128,15 @@ def flight_of_order(delivery: Delivery) -> str:
 
 
 def tell_refund(delivery: Delivery) -> None:
-    """The whole of a sale that was voided after the engine had heard of it."""
+    """The whole of a sale that was voided after the engine had heard of it.
+
+    Raises NotWanted where that did not: it was voided while the buyer turned out to be nobody's.
+    """
     sale = sale_of(delivery)
+    if sale.not_delivered:
+        with transaction.atomic():
+            unuse(sale.order_id)
+        raise NotWanted
     engine().create_refund(
         Refund(
             id=delivery.key,

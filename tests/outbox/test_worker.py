@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from django.db import transaction
+from django.db import DataError, IntegrityError, OperationalError, transaction
 from django.db.models.functions import Now
 
 from connectors.errors import (
@@ -22,7 +22,7 @@ from outbox.models import Attempt, Delivery
 from outbox.policy import Done
 from outbox.routes import route_of
 from outbox.states import Outcome, Reason, State
-from outbox.worker import conclude, deliver, draining
+from outbox.worker import LONGEST_TURN_SECONDS, conclude, deliver, draining
 from tests.outbox.conftest import Promise, Work, outcomes
 from tests.outbox.other_side import DELIVERIES, OtherSide
 
@@ -167,6 +167,15 @@ class TestALostAnswer:
         delivery = promise()
         states = [work(delivery).state for _ in range(6)]
         assert states == [State.VERIFYING] * 5 + [State.DONE]
+
+    def test_of_one_whose_reading_is_refused_is_not_read_for_ever(
+        self, promise, work, side, settled
+    ):
+        side.says, side.reads = [LOST], [NotFound(*CALL, 404)] * 2
+        delivery = promise("adjustment")
+        states = [work(delivery).state for _ in range(3)]
+        assert states == [State.VERIFYING, State.VERIFYING, State.PARKED]
+        assert delivery.parked_reason == Reason.CANNOT_TELL
 
     def test_is_parked_where_reading_does_not_tell_and_keys_are_not_taken(
         self, promise, work, side, settled
@@ -319,6 +328,39 @@ class TestWhatFollows:
         assert work(delivery).state == State.DONE
         assert (side.calls, side.done) == (["1"], ["1"])
 
+    def test_that_the_database_refuses_waits_for_a_person(self, promise, work, side):
+        """Each new try would be refused as well, and would be read at the other side before."""
+
+        def fail(_delivery: Delivery) -> None:
+            raise IntegrityError
+
+        side.follows = fail
+        assert work(promise()).parked_reason == Reason.NOT_RECORDED
+
+    def test_that_the_database_is_too_busy_for_is_left_to_the_next_worker(
+        self, promise, work, side
+    ):
+        def fail(_delivery: Delivery) -> None:
+            raise OperationalError
+
+        side.follows = fail
+        delivery = promise()
+        with pytest.raises(OperationalError):
+            work(delivery)
+        delivery.refresh_from_db()
+        assert delivery.state == State.RUNNING
+
+
+def test_a_call_that_the_database_refuses_waits_for_a_person(promise, work, side):
+    side.says = [DataError()]
+    assert work(promise()).parked_reason == Reason.BUG
+
+
+def test_a_reading_that_the_database_refuses_waits_for_a_person(promise, work, side):
+    side.says, side.reads = [LOST], [DataError()]
+    delivery = work(promise())
+    assert work(delivery).parked_reason == Reason.BUG
+
 
 class TestAPersonSendsAgain:
     def test_what_was_refused(self, promise, work, side):
@@ -366,14 +408,57 @@ def test_what_was_withdrawn_is_not_sent(promise: Promise, work: Work, side: Othe
     assert side.calls == []
 
 
-def test_while_its_system_is_out_of_reach_nothing_is_attempted(promise, work, side):
-    for _ in range(10):
-        limits_of("shop").after(ok=False)
-    delivery = work(promise())
+class Waits:
+    """In the place of `draining`: nobody is told to stop, and time passes at once."""
 
-    assert (delivery.state, delivery.attempts) == (State.PENDING, 0)
-    assert delivery.due_at > delivery.changed_at
-    assert side.calls == []
+    def __init__(self, meanwhile=lambda: None) -> None:
+        self.seconds: list[float] = []
+        self.meanwhile = meanwhile
+
+    def is_set(self) -> bool:
+        return False
+
+    def wait(self, seconds: float) -> bool:
+        self.seconds.append(seconds)
+        self.meanwhile()
+        return False
+
+
+class TestWhileItsSystemIsOutOfReach:
+    @pytest.fixture
+    def waits(self, side, monkeypatch):
+        """The worker's thread waits; else a backlog would keep the database busy."""
+        for _ in range(10):
+            limits_of("shop").after(ok=False)
+        waits = Waits()
+        monkeypatch.setattr("outbox.worker.draining", waits)
+        return waits
+
+    def test_nothing_is_attempted(self, promise, work, side, waits):
+        delivery = work(promise())
+
+        assert (delivery.state, delivery.attempts) == (State.PENDING, 0)
+        assert side.calls == []
+        assert waits.seconds == [LONGEST_TURN_SECONDS]
+
+    def test_the_sweeper_leaves_it_alone(self, promise, work, waits):
+        delivery = promise()
+        Delivery.objects.update(woken_at=Now() - timedelta(minutes=1))
+        work(delivery)
+        assert not Delivery.objects.silent(timedelta(0), timedelta(seconds=15)).exists()
+
+    def test_it_is_told_as_soon_as_that_is_back(self, promise, work, side, waits):
+        waits.meanwhile = lambda: limits_of("shop").after(ok=True)
+        assert work(promise()).state == State.DONE
+
+
+def test_where_the_bucket_is_empty_for_long_the_worker_waits(promise, work, side, monkeypatch):
+    waits = Waits()
+    monkeypatch.setattr("outbox.worker.draining", waits)
+    limits_of("shop").note_throttled(30)
+    delivery = work(promise())
+    assert (delivery.state, delivery.attempts, side.calls) == (State.PENDING, 0, [])
+    assert waits.seconds == [LONGEST_TURN_SECONDS]
 
 
 def test_a_worker_that_was_told_to_stop_begins_nothing(promise, work, side):
