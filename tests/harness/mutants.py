@@ -63,7 +63,7 @@ MUTANTS = [
         (
             Change(
                 "redemptions/actions.py",
-                "        write_down(redemption)\n    except CannotRedeem:",
+                "        write_down(redemption, by)\n    except CannotRedeem:",
                 "    except CannotRedeem:",
             ),
             Change(
@@ -292,9 +292,9 @@ MUTANTS = [
                 "    if not record_attempt(redemption, sight, engine_id):\n"
                 "        return\n"
                 "    try:\n"
-                "        engine.approve_cancellation(engine_id, redemption.code)\n",
+                "        engine.approve_cancellation(engine_id, redemption.code, asked_at=asked_at)\n",
                 "    try:\n"
-                "        engine.approve_cancellation(engine_id, redemption.code)\n"
+                "        engine.approve_cancellation(engine_id, redemption.code, asked_at=asked_at)\n"
                 "        record_attempt(redemption, sight, engine_id)\n",
             ),
         ),
