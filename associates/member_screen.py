@@ -120,12 +120,20 @@ def show_member(
     in_place: bool = False,
 ) -> HttpResponse:
     """The member's part of the page or, `in_place`, each piece of it put where it stands."""
+    if found.member.waiting:
+        return show_kept(request, found.member)
     context = words_of(found) | {
         "first": notice or success,
         "kind": "notice" if notice else "success",
         "oob": IN_PLACE if in_place else "",
     }
     return render(request, "associates/member.html", context)
+
+
+def show_kept(request: PanelRequest, member: FoundMember) -> HttpResponse:
+    """Somebody whom the engine does not have yet: their enrolment is kept."""
+    context = {"name": member.name or member.email, "live": member.live}
+    return render(request, "associates/kept.html", context)
 
 
 def words_of(found: MemberScreen) -> dict[str, Any]:

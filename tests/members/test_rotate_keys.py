@@ -9,6 +9,9 @@ from django.core.management import call_command
 
 from access.models import LaunchSecret
 from database.encryption import DecryptionFailed, blind_index
+from members.enrol import NewMember
+from members.identity import Email, Phone
+from members.keeping import keep, recall_kept
 from members.management.commands import rotate_keys
 from members.models import Member
 from stores.models import Installation
@@ -146,3 +149,18 @@ def test_a_batch_is_written_whole_or_not_at_all(
     with pytest.raises(KeyboardInterrupt):
         rotate()
     assert set(Member.objects.values_list("email_index", flat=True)) == before
+
+
+def test_an_enrolment_that_waits_is_found_and_read_after_it(
+    installation: Installation, settings
+) -> None:
+    ida = NewMember("ida@example.com", "+14155550166", "Ida", None, marketing_emails=False)
+    keep(ida, installation=installation)
+    add_new_key(settings)
+    settings.BLIND_INDEX_KEY = NEW_INDEX_KEY
+    rotate()
+    remove_old_keys(settings)
+    for identity in (Email(ida.email), Phone("+14155550166")):
+        found = recall_kept(identity, live=False)
+        assert found is not None
+        assert found.name == "Ida"

@@ -11,8 +11,9 @@ from django.db import transaction
 from access.models import LaunchSecret
 from database.encryption import blind_index
 from members.identity import email_identity
+from members.keeping import fill, read_details
 from members.last_known import figures, row_of
-from members.models import LastKnown, Member
+from members.models import Enrolment, LastKnown, Member
 
 BATCH = 500
 
@@ -26,6 +27,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         rewrite_launch_secrets()
+        rewrite_enrolments()
         count = sum(rewrite(ids) for ids in batches())
         self.stdout.write(f"{count} members written anew.")
 
@@ -34,6 +36,16 @@ class Command(BaseCommand):
 def rewrite_launch_secrets() -> None:
     rows = LaunchSecret.objects.select_for_update()
     LaunchSecret.objects.bulk_update(rows, ["secret"], batch_size=BATCH)
+
+
+@transaction.atomic
+def rewrite_enrolments() -> None:
+    """What is kept is little, and soon gone."""
+    rows = list(Enrolment.objects.select_for_update().filter(details__isnull=False))
+    for row in rows:
+        if row.state == Enrolment.State.WAITING:
+            fill(row, read_details(row))
+    Enrolment.objects.bulk_update(rows, ["details", "email_index", "phone_index"], batch_size=BATCH)
 
 
 def batches() -> Iterator[list[UUID]]:
