@@ -40,8 +40,9 @@ def lookup(request: ApiRequest, body: schemas.LookUp) -> Answer:
 def identity_of(
     asked: schemas.LookUp | schemas.MemberRef | schemas.NewSale, installation: Installation
 ) -> Identity:
-    """Asked by email or by phone: the schema sees to it that it is one of them."""
-    if asked.email is not None:
+    """Asked by email or by phone: the schema sees to it that it is one of them, or an empty email
+    beside a phone."""
+    if asked.phone is None or asked.email:
         return Email(read_field("email", read_email, asked.email))
     return Phone(read_field("phone", read_phone, asked.phone, installation.region))
 

@@ -18,7 +18,7 @@ from django.db.models.functions import Greatest, Now
 from audit.record import By
 from redemptions.errors import CannotExtend, NoLongerCounts
 from redemptions.models import PendingRedemption, PendingRedemptionQuerySet
-from redemptions.states import Reason, State
+from redemptions.states import UNDER_WAY, Reason, State
 from stores.models import Installation
 
 log = structlog.get_logger(__name__)
@@ -84,6 +84,8 @@ def hold_or_refuse(redemption: PendingRedemption, ticket: str) -> None:
     )
     if counts:
         freeze(redemption, PAYMENT)
+    else:
+        redemption.refresh_from_db()  # it may have ended since it was read
     if redemption.state != State.ISSUED:
         raise NoLongerCounts(WHY_NOT.get(State(redemption.state), "There is no such code."))
 
@@ -141,15 +143,18 @@ def claim_used(redemption: PendingRedemption) -> None:
 def void_ticket(
     installation: Installation, ticket: str, *, by: By | None = None
 ) -> list[PendingRedemption]:
-    """An open sale was voided: what it held goes back. Gives all codes of that ticket.
+    """An open sale was voided: what it held goes back, also what is found at the engine later only.
 
-    For a transaction; `by` goes into the trail.
+    Gives all of that ticket. In a transaction; `by` goes into the trail.
     """
+    of_ticket = PendingRedemption.objects.filter(installation=installation, ticket=ticket)
+    # Locked in the order in which a sale locks its codes.
     held = list(
-        PendingRedemption.objects.filter(installation=installation, ticket=ticket).select_related(
-            "member", "installation"
-        )
+        of_ticket.select_for_update(of=("self",))
+        .select_related("member", "installation")
+        .order_by("pk")
     )
+    of_ticket.filter(state__in=UNDER_WAY).update(reverse_when_found=True)
     for redemption in held:
         before = redemption.state
         if redemption.end(Reason.VOIDED, gone_at=Now(), withdrawn_at=Now()) and by:

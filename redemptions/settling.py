@@ -6,7 +6,7 @@ from threading import Event
 from uuid import UUID
 
 import structlog
-from django.db import DatabaseError, IntegrityError
+from django.db import IntegrityError, InterfaceError, OperationalError
 from django.db.models import Q
 from django.db.models.functions import Now
 
@@ -86,7 +86,8 @@ def see_to_one(engine: Yotpo, pk: UUID) -> None:
         see_to(
             engine, PendingRedemption.objects.select_related("member", "installation").get(pk=pk)
         )
-    except DatabaseError:
+    except (OperationalError, InterfaceError):
+        # The database is away. Whatever else it raises is this row's alone.
         raise
     except Exception:
         log.exception("redemption.not_seen_to", redemption=str(pk))
@@ -142,7 +143,8 @@ def find_record(engine: Yotpo, row: HistoryItem) -> CodeRecord | None:
 
 def is_spoken_for(redemption: PendingRedemption, record: CodeRecord) -> bool:
     """Another row of ours has it. Codes can come again, so the engine's id counts as well."""
-    others = PendingRedemption.objects.exclude(pk=redemption.pk).filter(code=record.code)
+    rows = PendingRedemption.objects.with_codes([record.code])
+    others = rows.exclude(pk=redemption.pk).filter(code=record.code)
     if record.redemption_id is not None:
         others = others.filter(Q(engine_id=record.redemption_id) | Q(engine_id=None))
     return others.exists()

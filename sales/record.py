@@ -92,6 +92,7 @@ def write(installation: Installation, new: NewSale, place: Place) -> Sale:
     sale = Sale(
         installation=installation,
         pos_id=new.pos_id,
+        order_id=order_id_of(installation, new.pos_id),
         ticket=new.ticket,
         store=place.store,
         till=place.till,
@@ -122,6 +123,17 @@ def write(installation: Installation, new: NewSale, place: Place) -> Sale:
     return sale
 
 
+def order_id_of(installation: Installation, pos_id: str) -> str:
+    """Two POSes of one merchant may number alike, so each has a prefix; the first one's is empty.
+
+    Where that makes another installation's id nevertheless, as "A-" and "11" do of "A-1" and "1",
+    it gets a sign between that neither ids nor prefixes can have.
+    """
+    order_id = f"{installation.order_prefix}{pos_id}"
+    others = Sale.objects.exclude(installation=installation)
+    return f"{installation.pk}~{pos_id}" if others.filter(order_id=order_id).exists() else order_id
+
+
 def facts_of(sale: Sale) -> dict[str, Any]:
     """For the trail: what it was, and what became of the redemptions that it used."""
     return {
@@ -137,8 +149,10 @@ def facts_of(sale: Sale) -> dict[str, Any]:
 
 
 def told_of(code: CodeOutcome) -> dict[str, str]:
-    made_here = {"redemption": str(code.redemption.id)} if code.redemption else {}
-    return {"code": code.code, "outcome": code.outcome.value, **made_here}
+    told = {"code": code.code, "outcome": code.outcome.value}
+    if code.redemption is None:
+        return told
+    return told | {"redemption": str(code.redemption.id), "at_engine": code.redemption.code}
 
 
 def name_buyer(sale: Sale, new: NewSale, codes: list[CodeOutcome]) -> None:

@@ -11,7 +11,7 @@ from redemptions.actions import redeem, undo
 from redemptions.errors import CannotExtend, NoLongerCounts, NotWithdrawn
 from redemptions.models import PendingRedemption
 from redemptions.settling import see_to, see_to_all
-from redemptions.states import Reason, State
+from redemptions.states import UNDER_WAY, Reason, State
 from tests.redemptions.conftest import FIVE_OFF
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
@@ -94,6 +94,11 @@ class TestHold:
         life.note_removed(code)
         life.hold(code)
         assert (code.gone_at, code.withdrawn_at) == (None, None)
+
+    def test_of_one_that_ended_since_it_was_read_is_refused(self, code):
+        PendingRedemption.objects.get(pk=code.pk).end(Reason.VOIDED)
+        with pytest.raises(NoLongerCounts):
+            life.hold(code)
 
     @pytest.mark.parametrize("state", [s for s in State if s != State.ISSUED])
     def test_of_what_counts_no_more_is_refused(self, row, state):
@@ -208,3 +213,13 @@ def test_a_voided_ticket_gives_its_codes_back(engine, sandbox, act, mara):
     code.refresh_from_db()
     assert (code.state, code.reason) == (State.REVERSED, Reason.VOIDED)
     assert sandbox.balance(MARA) == 640
+
+
+@pytest.mark.parametrize("state", UNDER_WAY)
+def test_a_voided_ticket_gives_back_what_is_found_later(act, row, state):
+    unknown = row(state, ticket="T-1")
+    assert life.void_ticket(act.installation, "T-1") == [unknown]
+    unknown.refresh_from_db()
+    assert unknown.reverse_when_found
+    unknown.issue(code="LP-LATE")
+    assert unknown.state == State.REVERSING

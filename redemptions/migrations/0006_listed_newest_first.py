@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("members", "0001_initial"),
-        ("redemptions", "0003_undone_by"),
+        ("redemptions", "0005_undone_by"),
         ("stores", "0002_policies"),
     ]
 

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("redemptions", "0002_lease"),
+        ("redemptions", "0004_find_by_code_and_sale"),
         ("stores", "0002_policies"),
     ]
 
