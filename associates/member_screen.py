@@ -121,7 +121,7 @@ def show_member(
 ) -> HttpResponse:
     """The member's part of the page or, `in_place`, each piece of it put where it stands."""
     if found.member.waiting:
-        return show_kept(request, found.member)
+        return show_kept(request, found.member, looked_up=True)
     context = words_of(found) | {
         "first": notice or success,
         "kind": "notice" if notice else "success",
@@ -130,9 +130,12 @@ def show_member(
     return render(request, "associates/member.html", context)
 
 
-def show_kept(request: PanelRequest, member: FoundMember) -> HttpResponse:
+def show_kept(
+    request: PanelRequest, member: FoundMember, *, looked_up: bool = False
+) -> HttpResponse:
     """Somebody whom the engine does not have yet: their enrolment is kept."""
-    context = {"name": member.name or member.email, "live": member.live}
+    name = member.name or member.email
+    context = {"name": name, "live": member.live, "looked_up": looked_up}
     return render(request, "associates/kept.html", context)
 
 

@@ -309,7 +309,7 @@ UNSURE: dict[str, dict[str, Any]] = {
 
 @pytest.mark.usefixtures("nothing_moves")
 @pytest.mark.parametrize("fault", UNSURE.values(), ids=UNSURE.keys())
-def test_an_enrolment_that_did_not_arrive_is_told_in_the_end(
+def test_an_enrolment_that_did_not_arrive_is_kept(
     panel: Panel, sandbox: Sandbox, fault: dict[str, Any]
 ) -> None:
     sandbox.fault(ENROL, **fault)
@@ -323,9 +323,17 @@ def test_an_enrolment_that_did_not_arrive_is_told_in_the_end(
             break
         fields = {name: hidden(answer, name) for name in ("new", "tries", "sure")}
         answer = panel.post("enrol/wait", fields)
+    assert "The enrolment is on its way" in words(answer)
+    assert Delivery.objects.get().state == "pending"
+    assert sandbox.call_counts()[ENROL] == 1
+
+
+def test_an_enrolment_of_which_nothing_is_kept_is_sent_again(panel: Panel) -> None:
+    """A manager dropped it meanwhile."""
+    fields = {"new": sign_new_member(NEW), "tries": "20", "sure": "0"}
+    answer = panel.post("enrol/wait", fields)
     assert "Nothing was made: send it again" in words(answer)
     assert 'value="ida@example.com"' in text_of(answer)
-    assert sandbox.call_counts()[ENROL] == 1
 
 
 @pytest.mark.parametrize("kind", ["cut", "drop_after", "html_after"])
@@ -340,6 +348,11 @@ def test_an_enrolment_whose_answer_was_lost_is_found(
     assert "Welcome!" in text_of(panel.post("enrol/wait", fields))
     assert Consent.objects.get().granted is True
     assert sandbox.call_counts()[ENROL] == 1
+    assert not Enrolment.objects.filter(state="waiting").exists()
+    assert [entry.act for entry in Entry.objects.order_by("id")] == [
+        "enrolment.kept",
+        "member.enrolled",
+    ]
 
 
 @pytest.mark.parametrize("kind", ["empty", "null", "list"])
