@@ -104,7 +104,9 @@ def settle_by_hand(engine: Yotpo, redemption: PendingRedemption, settlement: Set
     before = redemption.state
     try:
         with transaction.atomic(durable=True):
-            if not carry_out(redemption, act, changes):
+            # Of two managers at once the second sees here what the first has decided.
+            PendingRedemption.objects.select_for_update().get(pk=redemption.pk)
+            if act not in acts_of(redemption) or not carry_out(redemption, act, changes):
                 raise CannotSettle("Somebody else was quicker: look how it stands now.")
             record(
                 act=f"redemption.settled.{act.value}",
