@@ -9,6 +9,7 @@ import structlog
 from django.db import transaction
 from django.db.models.functions import Coalesce, Now
 
+from redemptions.disputes import is_taken_again
 from redemptions.models import PendingRedemption
 from redemptions.states import OPEN, Reason, State
 
@@ -120,7 +121,12 @@ def unuse(sale: str) -> list[PendingRedemption]:
         .order_by("pk")
     )
     for row in rows:
-        if row.state == State.USED:
+        if row.state == State.USED and is_taken_again(row):
+            # The engine gave these back once before, and would not a second time.
+            row.move(
+                State.DISPUTED, Reason.VOIDED_AFTER, only_from=[State.USED], sale="", sold_at=None
+            )
+        elif row.state == State.USED:
             row.end(
                 Reason.VOIDED, only_from=[State.USED], withdrawn_at=Now(), sale="", sold_at=None
             )

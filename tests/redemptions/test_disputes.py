@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.contrib.auth.models import Permission, User
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models.functions import Now
 from django.test import Client
 from django.urls import reverse
@@ -22,6 +22,7 @@ from redemptions.disputes import ACTS, Act, CannotSettle, Settlement, acts_of, s
 from redemptions.models import PendingRedemption
 from redemptions.settling import see_to_all
 from redemptions.states import Reason, State
+from redemptions.use import unuse
 from tests.redemptions.conftest import FIVE_OFF
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
@@ -110,6 +111,35 @@ class TestTakeAgain:
         work_off()
         sold_after.refresh_from_db()
         assert (sold_after.state, sandbox.balance(MARA)) == (State.USED, 140)
+
+
+class TestAVoidOfASaleWhosePointsWereTakenAgain:
+    @pytest.fixture
+    def voided(self, manager, sold_after) -> PendingRedemption:
+        """The engine was never told of the sale, and has given the points back once already."""
+        press(manager, sold_after, Act.TAKE_AGAIN)
+        work_off()
+        with transaction.atomic():
+            unuse("S-1")
+        sold_after.refresh_from_db()
+        return sold_after
+
+    def test_is_a_managers(self, engine, sandbox, voided):
+        see_to_all(engine)
+        voided.refresh_from_db()
+        assert (voided.state, sandbox.balance(MARA)) == (State.DISPUTED, 140)
+        assert acts_of(voided) == (Act.GIVE_AGAIN, Act.LET_GO)
+
+    def test_who_gives_them_again(self, settings, sandbox, manager, voided):
+        settings.ENGINE_SETTLE_SECONDS = 0
+        sandbox.fault("POST /points/adjust", "drop_after")
+        press(manager, voided, Act.GIVE_AGAIN)
+        assert acts_of(voided) == ()
+        for _ in range(4):
+            Delivery.objects.update(due_at=Now())
+            work_off()
+        voided.refresh_from_db()
+        assert (voided.state, sandbox.balance(MARA)) == (State.REVERSED, 640)
 
 
 def test_of_two_managers_who_decide_at_once_one_is_told_to_look_again(
