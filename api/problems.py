@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.core.exceptions import DisallowedHost, RequestDataTooBig, SuspiciousOperation
 from django.http import Http404, HttpResponse, UnreadablePostError
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
@@ -145,6 +145,7 @@ TABLE: tuple[tuple[type[Exception], str, str], ...] = (
     (RequestDataTooBig, "too-large", "A body has at most 256 KiB."),
     (UnreadablePostError, "bad-request", "The body broke off."),
     (HttpError, "bad-request", "The request can't be read."),
+    (DisallowedHost, "bad-request", "We don't answer to this host name (ALLOWED_HOSTS)."),
     (SuspiciousOperation, "bad-request", "The request can't be read."),
     (Http404, "no-such-call", "See /api/v1/docs for the calls that there are."),
 )
@@ -207,7 +208,7 @@ def wrong_field(field: str, error: Unreadable) -> Problem:
 
 
 def respond(problem: Problem) -> HttpResponse:
-    content = json.dumps(problem.as_object(), ensure_ascii=False)
+    content = json.dumps(problem.as_object())
     return HttpResponse(
         content, status=problem.status, content_type=CONTENT_TYPE, headers=problem.headers
     )

@@ -43,6 +43,9 @@ def secret(name: str, value: str) -> str:
 
 
 SECRET_KEY = secret("SECRET_KEY", env.str("SECRET_KEY", default=""))
+SECRET_KEY_FALLBACKS = [
+    secret("SECRET_KEY_FALLBACKS", old) for old in env.list("SECRET_KEY_FALLBACKS", default=[])
+]
 BLIND_INDEX_KEY = secret("BLIND_INDEX_KEY", env.str("BLIND_INDEX_KEY", default=""))
 ENCRYPTION_KEYS = env.list("ENCRYPTION_KEYS", default=[])
 if not ENCRYPTION_KEYS and not PRODUCTION:
@@ -179,7 +182,7 @@ PROCRASTINATE_IMPORT_PATHS = ["outbox.engines.procrastinate_backend"]
 WORKER_THREADS = env.int("WORKER_THREADS", default=4)
 if WORKER_THREADS < 1:
     raise ImproperlyConfigured("WORKER_THREADS must be 1 or more.")
-# Calls a second to each outside system; background work takes half of it.
+# Calls a second to each outside system; background work takes half of it beside people.
 OUTSIDE_RATES = {"yotpo": YOTPO_RATE_PER_SECOND}
 # Breakers and quotas are one for all processes; a test asks for that where it is about it.
 SHARED_LIMITS = LOYALTY_MODE is not Mode.TEST

@@ -3,6 +3,7 @@
 import copy
 import random
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -19,8 +20,8 @@ from connectors.errors import (
     Throttled,
     Unavailable,
 )
-from outbox.claims import claim_to_read, claim_to_send, counted
-from outbox.errors import NotWanted
+from outbox.claims import claim_to_read, claim_to_send, counted, set_out
+from outbox.errors import FencedOff, NotWanted
 from outbox.limits import limits_of
 from outbox.models import Attempt, Delivery
 from outbox.policy import (
@@ -111,14 +112,18 @@ def step(delivery: Delivery, route: Route) -> None:
         if claimed is not None:
             verify(claimed, route)
         return
-    claimed = claim_to_send(delivery.pk)
+    claimed = claim_to_send(delivery.pk, at_once=route.before is None)
     if claimed is not None:
         send(claimed, route)
 
 
 def send(delivery: Delivery, route: Route) -> None:
     """Make the attempt that was recorded."""
-    outcome, wait, words = attempt(delivery, route)
+    try:
+        outcome, wait, words = attempt(delivery, route)
+    except FencedOff:
+        log.warning("delivery.fenced_off", delivery=delivery.pk, kind=delivery.kind)
+        return
     tries = delivery.in_a_row + 1 if delivery.last_error == outcome else 1
     decision = after(
         outcome, tries, wait, rng, readable=route.seen is not None, idempotent=route.idempotent
@@ -134,8 +139,13 @@ def send(delivery: Delivery, route: Route) -> None:
 
 
 def attempt(delivery: Delivery, route: Route) -> tuple[Outcome, float, str]:
-    """How the call ended, how long we were asked to wait, and what the other side said."""
+    """How the call ended, how long we were asked to wait, and what the other side said.
+
+    Raises FencedOff where nothing was sent, for another worker has it by now.
+    """
     try:
+        if route.before is not None:
+            note_before(delivery, route.before)
         delivery.answer = route.call(delivery)
     except OutsideError as error:
         log.warning("delivery.failed", delivery=delivery.pk, error=str(error))
@@ -143,12 +153,18 @@ def attempt(delivery: Delivery, route: Route) -> tuple[Outcome, float, str]:
         return outcome, getattr(error, "wait", 0.0), getattr(error, "words", "")
     except NotWanted:
         return Outcome.NOT_WANTED, 0.0, ""
-    except AWAY:
+    except (*AWAY, FencedOff):
         raise
     except Exception:
         log.exception("delivery.bug", delivery=delivery.pk, kind=delivery.kind)
         return Outcome.BUG, 0.0, ""
     return Outcome.DONE, 0.0, ""
+
+
+def note_before(delivery: Delivery, before: Callable[[Delivery], None]) -> None:
+    before(delivery)
+    if not set_out(delivery):
+        raise FencedOff
 
 
 def verify(delivery: Delivery, route: Route) -> None:

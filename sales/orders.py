@@ -26,9 +26,8 @@ def tell_order(delivery: Delivery) -> None:
     """Raises NotWanted where the engine knows nobody by the buyer's email or phone."""
     sale = sale_of(delivery)
     client = engine()
-    if sale.member is None or not settings.ENGINE_KEYS_ORDERS:
-        buyer = read_buyer(client, sale)
-        note_before(sale, buyer)
+    if sale.member is None:
+        name_buyer(sale, read_buyer(client, sale))
     if sale.member is None:
         raise NotWanted
     client.create_order(order_of(sale, sale.member), asked_at=delivery.asked_at)
@@ -52,19 +51,28 @@ def read_buyer(client: Yotpo, sale: Sale) -> Customer:
         raise NotWanted from None
 
 
-def note_before(sale: Sale, buyer: Customer) -> None:
-    """Whose it is, and how things stood before the first attempt: a lost answer is read by it."""
+def name_buyer(sale: Sale, buyer: Customer) -> None:
+    if not buyer.email:
+        keep_to_be_claimed(sale)
+        raise NotWanted
+    sale.member = Member.objects.seen(buyer.email)
+    sale.email = sale.phone = None
+    sale.save(update_fields=["member", "email", "phone"])
+
+
+def note_before(delivery: Delivery) -> None:
+    """How the buyer stands before each attempt: a lost answer is read by it.
+
+    An earlier attempt is known to have come to nothing, and others of the buyer may lie between.
+    Raises NotWanted for a buyer whom the engine does not know.
+    """
+    sale = sale_of(delivery)
+    buyer = read_buyer(engine(), sale)
     if sale.member is None:
-        if not buyer.email:
-            keep_to_be_claimed(sale)
-            raise NotWanted
-        sale.member = Member.objects.seen(buyer.email)
-        sale.email = sale.phone = None
-        sale.save(update_fields=["member", "email", "phone"])
-    if sale.purchases_before is None and buyer.total_purchases is not None:
-        sale.purchases_before = buyer.total_purchases
-        sale.spent_cents_before = buyer.total_spend_cents
-        sale.save(update_fields=["purchases_before", "spent_cents_before"])
+        name_buyer(sale, buyer)
+    sale.purchases_before = buyer.total_purchases
+    sale.spent_cents_before = buyer.total_spend_cents
+    sale.save(update_fields=["purchases_before", "spent_cents_before"])
 
 
 def keep_to_be_claimed(sale: Sale) -> None:

@@ -8,6 +8,7 @@ from django.test import Client
 
 from access.models import ApiKey
 from api.rates import BUCKETS_KEPT, Buckets
+from connectors.errors import Refused
 from sales.models import Sale
 from stores.models import Installation
 from tests.api.pos import FIVE_OFF, Pos, fields, kind
@@ -238,3 +239,28 @@ def test_a_bug_is_logged_with_its_route(pos: Pos, monkeypatch: Any, caplog: Any)
 def test_the_api_never_answers_with_a_page(pos: Pos) -> None:
     answer = Client(raise_request_exception=False).delete("/api/v1/members")
     assert kind(answer) == "method-not-allowed"
+
+
+def test_a_strange_host_is_told_no_page(pos: Pos) -> None:
+    answer = pos.client.get("/api/v1/redemptions", headers={"Host": "evil.example"})
+    assert (answer.status_code, kind(answer)) == (400, "bad-request")
+
+
+def test_what_fails_before_a_call_is_told_no_page(pos: Pos, monkeypatch: Any) -> None:
+    def fail(*_args: object) -> None:
+        raise RuntimeError("here it is")
+
+    monkeypatch.setattr("access.middleware.BearerMiddleware.__call__", fail)
+    answer = pos.get("redemptions")
+    assert (answer.status_code, kind(answer)) == (500, "internal")
+    assert "here it is" not in answer.content.decode()
+
+
+def test_words_that_are_no_text_can_be_told(pos: Pos, monkeypatch: Any) -> None:
+    """The engine's own words may hold half of a surrogate pair."""
+
+    def refuse(*_args: object) -> None:
+        raise Refused("yotpo", "GET", "/customers", 422, words="no \ud800")
+
+    monkeypatch.setattr("api.members.find_or_recall", refuse)
+    assert kind(pos.post("members/lookup", MARA)) == "engine-said-no"

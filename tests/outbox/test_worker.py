@@ -14,7 +14,7 @@ from connectors.errors import (
     Throttled,
     Unavailable,
 )
-from outbox.claims import claim_to_send, free_the_dead
+from outbox.claims import claim_to_send, free_the_dead, set_out
 from outbox.errors import NotWanted
 from outbox.ledger import send_again, withdraw
 from outbox.limits import limits_of
@@ -249,6 +249,57 @@ class TestADeadWorker:
         side.reads = [True]
         deliver(delivery.pk)
         assert Delivery.objects.get().state == State.DONE
+
+
+class TestWhatIsNotedBefore:
+    """Noting is committed and comes before the sending, so who dies in it has not sent."""
+
+    def test_comes_after_the_claim_and_before_the_call(self, promise, work, side):
+        found = []
+        side.while_noting = lambda d: found.append((d.state, d.tries.get().may_be_sent))
+        side.meanwhile = lambda d: found.append((d.state, d.tries.get().may_be_sent))
+        assert work(promise("noted")).state == State.DONE
+        assert found == [(State.RUNNING, False), (State.RUNNING, True)]
+
+    def test_comes_before_each_attempt(self, promise, work, side):
+        side.says = [Unavailable(*CALL)]
+        delivery = promise("noted", key="1")
+        assert [work(delivery).state for _ in range(2)] == [State.PENDING, State.DONE]
+        assert side.noted == ["1", "1"]
+
+    def test_that_fails_is_tried_again_and_nothing_is_sent(self, promise, work, side):
+        side.notes = [Unavailable(*CALL)]
+        assert work(promise("noted")).state == State.PENDING
+        assert side.calls == []
+
+    def test_of_a_worker_that_dies_in_it_is_begun_anew(self, promise, work, side):
+        delivery = promise("noted", key="1")
+        claim_to_send(delivery.pk, at_once=False)
+        Delivery.objects.update(lease_until=Now())
+        assert free_the_dead() == 1
+        delivery.refresh_from_db()
+        assert (delivery.state, outcomes(delivery)) == (State.PENDING, [Outcome.NOT_SENT])
+        assert work(delivery).state == State.DONE
+        assert (side.calls, side.readings) == (["1"], [])
+
+    def test_of_a_worker_that_dies_after_it_is_followed_by_reading(self, promise, side):
+        mine = claim_to_send(promise("noted").pk, at_once=False)
+        assert set_out(mine)
+        Delivery.objects.update(lease_until=Now())
+        free_the_dead()
+        assert Delivery.objects.get().state == State.VERIFYING
+
+    def test_by_a_worker_that_was_declared_dead_is_not_followed_by_a_call(
+        self, promise, work, side
+    ):
+        def declare_dead(_delivery: Delivery) -> None:
+            Delivery.objects.update(lease_until=Now())
+            free_the_dead()
+
+        side.while_noting = declare_dead
+        delivery = work(promise("noted"))
+        assert (delivery.state, outcomes(delivery)) == (State.PENDING, [Outcome.NOT_SENT])
+        assert side.calls == []
 
 
 class TestWhatFollows:

@@ -1,20 +1,24 @@
 """A sale is recorded once, uses its codes in the same transaction, and is told once."""
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.db.models.functions import Now
 
 from loyalty_panel import routes
 from members.models import Member
+from outbox.claims import claim_to_send, free_the_dead
 from outbox.models import Delivery
+from outbox.worker import deliver
 from redemptions.actions import redeem
 from redemptions.settling import see_to_all
 from redemptions.states import Reason, State
 from sales import orders
 from sales.errors import NoSuchSale, OtherContent
 from sales.models import Sale
-from sales.orders import order_of, read_buyer
+from sales.orders import note_before, order_of, read_buyer
 from sales.record import NewSale, record, void
 from stores.models import Installation
 from stores.places import Place
@@ -165,7 +169,7 @@ class TestWhereTheEngineTakesNoKeys:
     def _no_keys(self, engine, settings, sandbox, monkeypatch):
         settings.ENGINE_KEYS_ORDERS = False
         settings.ENGINE_SETTLE_SECONDS = 0
-        route = replace(routes.DELIVERIES["order"], idempotent=False)
+        route = replace(routes.DELIVERIES["order"], idempotent=False, before=note_before)
         monkeypatch.setitem(routes.DELIVERIES, "order", route)
         sandbox.switch(orders_idempotent=False)
 
@@ -194,6 +198,32 @@ class TestWhereTheEngineTakesNoKeys:
         sell()
         assert deliveries() == ["done"]
         assert sandbox.balance(MARA) == 640 + 42
+
+    def test_of_a_worker_that_died_before_it_knew_the_buyer_nothing_was_sent(
+        self, sandbox, mara, sell, deliveries
+    ):
+        sell()
+        claim_to_send(Delivery.objects.get().pk, at_once=False)
+        Delivery.objects.update(lease_until=Now())
+        free_the_dead()
+        assert deliveries() == ["done"]
+        assert sandbox.call_counts()[ORDERS] == 1
+
+    def test_each_attempt_is_read_by_how_it_stood_just_before(
+        self, sandbox, mara, sell, deliveries
+    ):
+        """What the buyer bought between two attempts is not taken for the second one's."""
+        sell()
+        delivery = claim_to_send(Delivery.objects.get().pk, at_once=False)
+        note_before(delivery)
+        Delivery.objects.update(lease_until=Now())
+        free_the_dead()
+        sell("S-2", total_cents=1000)
+        sandbox.fault(ORDERS, "drop_after", match={"order_id": "S-1"})
+        Delivery.objects.filter(key="S-1").update(due_at=Now() + timedelta(hours=1))
+        deliver(Delivery.objects.get(key="S-2").pk)
+        assert deliveries() == ["done", "done"]
+        assert sandbox.balance(MARA) == 640 + 42 + 10
 
 
 class TestAVoid:
