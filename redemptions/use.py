@@ -49,7 +49,9 @@ def use(codes: Iterable[str], sale: str) -> list[CodeOutcome]:
     """
     if not transaction.get_connection().in_atomic_block:
         raise RuntimeError("Codes are used in the transaction that records their sale.")
-    wanted = list(dict.fromkeys(filter(None, (code.strip() for code in codes))))
+    # An order names its codes in one text with commas, and so do some tills.
+    named = (part.strip() for code in codes for part in code.split(","))
+    wanted = list(dict.fromkeys(filter(None, named)))
     rows = (
         PendingRedemption.objects.select_for_update(of=("self",))
         .with_codes(wanted)
