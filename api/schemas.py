@@ -66,7 +66,8 @@ class Asked(BaseModel):
 
 
 class Told(BaseModel):
-    model_config = ConfigDict(from_attributes=True)
+    # An error in one goes into the log with its traceback: without the values, which name people.
+    model_config = ConfigDict(from_attributes=True, hide_input_in_errors=True)
 
 
 class LookUp(Asked):
