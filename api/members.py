@@ -83,6 +83,7 @@ def enrol_member(request: ApiRequest, body: schemas.NewMember) -> Answer:
         associate=place.associate,
         consents=[Given(**consent.model_dump()) for consent in body.consents],
         birthday=Birthday(**body.birthday.model_dump()) if body.birthday else None,
+        by=request.auth.by(place),
     )
     return Answer(201, tell_new_member(member, new), str(member.id))
 

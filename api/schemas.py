@@ -279,7 +279,9 @@ class Page(Told):
 class Tier(Told):
     name: str
     points_to_next: int | None
-    next_name: str | None
+    next_name: str | None = Field(
+        description="Null for the highest tier, and for a moment after a start: it is read aside."
+    )
 
 
 class Expiring(Told):

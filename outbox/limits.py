@@ -1,8 +1,9 @@
 """The limits of each outside system, shared by all processes through our own database.
 
-What is written: a breaker that opens or closes, the one probe of an open breaker, and the slots of
-background calls. A look-up neither writes nor waits: what other processes found out about a system
-is read by a thread of its own, at most once a second, and only while the system is called.
+What is written: a breaker that opens or closes, the one probe of an open breaker, the slots of
+background calls, and that they wait where any process was told "too many calls". A look-up neither
+writes nor waits: what other processes found out about a system is read by a thread of its own, at
+most once a second, and only while the system is called.
 """
 
 import math
@@ -20,7 +21,14 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from connectors.limits import FAILURES_TO_OPEN, OPEN_SECONDS, PROBE_SECONDS, Breaker, Limits
+from connectors.limits import (
+    FAILURES_TO_OPEN,
+    LONGEST_WAIT,
+    OPEN_SECONDS,
+    PROBE_SECONDS,
+    Breaker,
+    Limits,
+)
 from outbox.models import OutsideSystem
 
 log = structlog.get_logger(__name__)
@@ -94,6 +102,11 @@ class SharedBreaker(Breaker):
         if not super().lets_through():
             return False
         return not was_open or self._may_probe()
+
+    def closed_for(self) -> float:
+        """A worker that is told to wait asks nothing else, so it must hear here that it is over."""
+        self._refresh_if_old()
+        return super().closed_for()
 
     def note(self, ok: bool) -> bool:
         changed = super().note(ok)
@@ -185,6 +198,7 @@ class SharedLimits(Limits):
         breaker: Breaker | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        aside: Callable[[Callable[[], Any]], "Future[Any]"] = aside,
     ) -> None:
         super().__init__(
             rate_per_second,
@@ -193,6 +207,18 @@ class SharedLimits(Limits):
             sleep=sleep,
         )
         self._system = system
+        self._aside = aside
+        self._held_back_until = -math.inf
+
+    def note_throttled(self, wait: float) -> None:
+        """As the parent's; and all workers wait, told of it at most once a second."""
+        super().note_throttled(wait)
+        until = self._clock() + wait
+        with self._lock:
+            if until < self._held_back_until + REFRESH_SECONDS:
+                return
+            self._held_back_until = until
+        self._aside(lambda: self._hold_back(wait))
 
     def wait_for_background(self, calls: int = 1, longest: float = math.inf) -> bool:
         """As the parent's: the next free slots of all workers are taken, then waited for."""
@@ -219,9 +245,25 @@ class SharedLimits(Limits):
             )
             earliest = row.now + timedelta(seconds=quiet)
             slot = max(earliest, row.next_slot_at or earliest)
+            if slot > row.now + self._furthest():
+                slot = earliest  # that clock was set back since
             pause = (slot - row.now).total_seconds()
             if pause > longest:
                 return None
             row.next_slot_at = slot + timedelta(seconds=calls * self._seconds_a_call())
             row.save(update_fields=["next_slot_at"])
         return pause
+
+    def _furthest(self) -> timedelta:
+        """No slot is given further ahead than this: the longest wait, and very many who wait."""
+        return timedelta(seconds=2 * LONGEST_WAIT + 100 * self._seconds_a_call())
+
+    def _hold_back(self, wait: float) -> None:
+        """The clerk's: nobody's next background call goes earlier than that."""
+        until = Now() + timedelta(seconds=wait)
+        try:
+            OutsideSystem.objects.get_or_create(system=self._system)
+            sooner = Q(next_slot_at=None) | Q(next_slot_at__lt=until)
+            OutsideSystem.objects.filter(sooner, system=self._system).update(next_slot_at=until)
+        except DatabaseError:
+            log.exception("limits.not_written", system=self._system)

@@ -33,6 +33,7 @@ class Sale(models.Model):
 
     installation = models.ForeignKey(Installation, models.PROTECT)
     pos_id = models.CharField(max_length=64, validators=[POS_ID], help_text="The POS's id.")
+    order_id = models.CharField(max_length=255, editable=False, help_text="Its id at the engine.")
     ticket = models.CharField(max_length=64, blank=True)
     store = models.ForeignKey(Store, models.PROTECT, null=True, blank=True)
     till = models.ForeignKey(Till, models.PROTECT, null=True, blank=True)
@@ -68,6 +69,7 @@ class Sale(models.Model):
             models.UniqueConstraint(
                 fields=["installation", "pos_id"], name="a_sale_is_recorded_once"
             ),
+            models.UniqueConstraint(fields=["order_id"], name="an_order_id_names_one_sale"),
         ]
 
     def __str__(self) -> str:
@@ -77,11 +79,6 @@ class Sale(models.Model):
         """For `rotate_keys`: only what is still to be claimed is ever found by its email."""
         self.email_index = blind_index(email_identity(self.email)) if self.email else ""
         return ["email_index"]
-
-    @property
-    def order_id(self) -> str:
-        """Its id at the engine: two POSes of one merchant may number alike."""
-        return f"{self.installation.order_prefix}{self.pos_id}"
 
     @property
     def delivery(self) -> str:

@@ -133,7 +133,7 @@ def test_all_migrations_leave_the_guards_in_place(tmp_path) -> None:
             left = GUARDS["postgresql"] - {"audit_entry_refuses_truncate"}
             assert guards(cursor) == left
         return
-    with sqlite_database(tmp_path) as database:
+    with sqlite_database(tmp_path, seeded=False) as database:
         manage({**os.environ, "DATABASE_URL": database.url}, "migrate")
         named = database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
     assert {name for (name,) in named} == GUARDS["sqlite"]

@@ -40,7 +40,6 @@ def aftermath(each_database: Database) -> Iterator[Aftermath]:
     """
     with Sandbox.start(rate=None) as sandbox:
         env = environment(sandbox, each_database.url, **QUICK)
-        manage(env, "seed_demo", "--migrate")
         killed = {what: run_killer(env, what, sandbox.root_url) for what in WHAT}
         before = {what: states(each_database, what) for what in WHAT}
         give_up_claims(each_database)
