@@ -18,6 +18,11 @@ OPEN_SECONDS = 3.0
 PROBE_SECONDS = 30.0
 # What a header may make us wait at most: more than a minute is a mistake.
 LONGEST_WAIT = 60.0
+# Background work's part of the cap, while people at tills may call at any moment, and while nobody
+# has for so long that the shop can be taken for closed. The last tenth is for calls that come late
+# and fall into the next window.
+PART_BESIDE_PEOPLE, PART_ALONE = 0.5, 0.9
+PEOPLE_STAY_SECONDS = 600.0
 
 
 class Breaker:
@@ -71,8 +76,9 @@ class Breaker:
 class Limits:
     """What `Session` asks before, and tells after, every call to one system.
 
-    `rate_per_second` is the merchant's cap. Half of it, and of what the system's headers say is
-    left, is kept for people at tills.
+    `rate_per_second` is the merchant's cap. While people call, half of it, and of what the system's
+    headers say is left, is kept for them; ten minutes after the last one it is lent to background
+    work. Who never asked `wait_for_background` in a thread is a person there.
     """
 
     def __init__(
@@ -90,6 +96,8 @@ class Limits:
         self._lock = threading.Lock()
         self._limit = rate_per_second
         self._next_slot = -math.inf
+        self._people_until = -math.inf
+        self._thread = threading.local()
         self.remaining: int | None = None
         self.resets_at: float | None = None
 
@@ -98,8 +106,14 @@ class Limits:
 
         Each call that is let through must be followed by `after`.
         """
+        if not getattr(self._thread, "is_background", False):
+            self._note_person()
         if not self._breaker.lets_through():
             raise Unavailable(*call, reason="breaker")
+
+    def _note_person(self) -> None:
+        with self._lock:
+            self._people_until = self._clock() + PEOPLE_STAY_SECONDS
 
     def after(self, ok: bool) -> None:
         """`ok`: the system was reached, whatever it answered (429 and other 4xx included)."""
@@ -129,10 +143,11 @@ class Limits:
         return self._breaker.closed_for()
 
     def wait_for_background(self, calls: int = 1, longest: float = math.inf) -> bool:
-        """Block until so many background calls may go, at half the cap and with half a window left.
+        """Block until so many background calls may go; this thread's calls are such from now on.
 
         False, with nothing taken, where that is not to be had in `longest` seconds.
         """
+        self._thread.is_background = True
         give_up_at = self._clock() + longest
         while (pause := self._background_pause(calls)) > 0:
             if self._clock() + pause > give_up_at:
@@ -150,15 +165,19 @@ class Limits:
             self._next_slot = now + calls * self._seconds_a_call()
             return 0.0
 
+    def _people_call(self) -> bool:
+        return self._clock() < self._people_until
+
     def _seconds_a_call(self) -> float:
-        """Between two background calls: half of the cap is kept for people at tills."""
-        return 2 / self._rate
+        """Between two background calls."""
+        return 1 / (self._rate * (PART_BESIDE_PEOPLE if self._people_call() else PART_ALONE))
 
     def _window_ready(self) -> float:
-        """When at least half of the system's own window is left again."""
-        if self.remaining is None or self.resets_at is None or self.remaining > self._limit / 2:
+        """When enough of the system's own window is left: half of it, where people call."""
+        if self.remaining is None or self.resets_at is None:
             return -math.inf
-        return self.resets_at
+        kept = self._limit / 2 if self._people_call() else 0
+        return -math.inf if self.remaining > kept else self.resets_at
 
 
 def number(text: str | None) -> float | None:

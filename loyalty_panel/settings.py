@@ -182,7 +182,7 @@ PROCRASTINATE_IMPORT_PATHS = ["outbox.engines.procrastinate_backend"]
 WORKER_THREADS = env.int("WORKER_THREADS", default=4)
 if WORKER_THREADS < 1:
     raise ImproperlyConfigured("WORKER_THREADS must be 1 or more.")
-# Calls a second to each outside system; background work takes half of it.
+# Calls a second to each outside system; background work takes half of it beside people.
 OUTSIDE_RATES = {"yotpo": YOTPO_RATE_PER_SECOND}
 # Breakers and quotas are one for all processes; a test asks for that where it is about it.
 SHARED_LIMITS = LOYALTY_MODE is not Mode.TEST

@@ -1,9 +1,10 @@
 """The limits of each outside system, shared by all processes through our own database.
 
 What is written: a breaker that opens or closes, the one probe of an open breaker, the slots of
-background calls, and that they wait where any process was told "too many calls". A look-up neither
-writes nor waits: what other processes found out about a system is read by a thread of its own, at
-most once a second, and only while the system is called.
+background calls, that they wait where any process was told "too many calls", and, every few seconds
+while they call, that there are people. A look-up neither writes nor waits: what other processes
+found out about a system is read by a thread of its own, at most once a second, and only while the
+system is called; the same thread tells of people.
 """
 
 import math
@@ -11,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, TypeVar
 
@@ -25,6 +26,7 @@ from connectors.limits import (
     FAILURES_TO_OPEN,
     LONGEST_WAIT,
     OPEN_SECONDS,
+    PEOPLE_STAY_SECONDS,
     PROBE_SECONDS,
     Breaker,
     Limits,
@@ -38,6 +40,7 @@ T = TypeVar("T")
 REFRESH_SECONDS = 1.0
 # A database that does not answer must not hold up a call: then this process decides for itself.
 LONGEST_QUESTION_SECONDS = 1.0
+PEOPLE_TOLD_EVERY_SECONDS = 5.0
 
 _limits: dict[str, Limits] = {}
 _lock = threading.Lock()
@@ -209,6 +212,7 @@ class SharedLimits(Limits):
         self._system = system
         self._aside = aside
         self._held_back_until = -math.inf
+        self._tell_of_people_at = -math.inf
 
     def note_throttled(self, wait: float) -> None:
         """As the parent's; and all workers wait, told of it at most once a second."""
@@ -220,22 +224,36 @@ class SharedLimits(Limits):
             self._held_back_until = until
         self._aside(lambda: self._hold_back(wait))
 
+    def _note_person(self) -> None:
+        super()._note_person()
+        now = self._clock()
+        with self._lock:
+            if now < self._tell_of_people_at:
+                return
+            self._tell_of_people_at = now + PEOPLE_TOLD_EVERY_SECONDS
+        self._aside(self._tell_of_people)
+
+    def _tell_of_people(self) -> None:
+        until = Now() + timedelta(seconds=PEOPLE_STAY_SECONDS)
+        try:
+            OutsideSystem.objects.update_or_create(
+                system=self._system, defaults={"people_until": until}
+            )
+        except DatabaseError:
+            log.warning("limits.people_not_told", system=self._system)
+
     def wait_for_background(self, calls: int = 1, longest: float = math.inf) -> bool:
         """As the parent's: the next free slots of all workers are taken, then waited for."""
-        with self._lock:
-            quiet = self._window_ready() - self._clock()
-        pause = self._take_slots(calls, max(0.0, quiet), longest)
+        self._thread.is_background = True
+        pause = self._take_slots(calls, longest)
         if pause is None:
             return False
         if pause > 0:
             self._sleep(pause)
         return True
 
-    def _take_slots(self, calls: int, quiet: float, longest: float) -> float | None:
-        """Seconds until they begin; None, with nothing taken, where that is too long.
-
-        `quiet`: for so long the system's own window has too little left for background work.
-        """
+    def _take_slots(self, calls: int, longest: float) -> float | None:
+        """Seconds until they begin; None, with nothing taken, where that is too long."""
         with transaction.atomic():
             OutsideSystem.objects.get_or_create(system=self._system)
             row = (
@@ -243,7 +261,7 @@ class SharedLimits(Limits):
                 .annotate(now=Now())
                 .get(system=self._system)
             )
-            earliest = row.now + timedelta(seconds=quiet)
+            earliest = row.now + timedelta(seconds=self._quiet_seconds(row.people_until, row.now))
             slot = max(earliest, row.next_slot_at or earliest)
             if slot > row.now + self._furthest():
                 slot = earliest  # that clock was set back since
@@ -267,3 +285,16 @@ class SharedLimits(Limits):
             OutsideSystem.objects.filter(sooner, system=self._system).update(next_slot_at=until)
         except DatabaseError:
             log.exception("limits.not_written", system=self._system)
+
+    def _quiet_seconds(self, people_until: datetime | None, now: datetime) -> float:
+        """For so long the system's own window has too little left for background work.
+
+        Takes over what other processes know of people; both times are the database's.
+        """
+        with self._lock:
+            clock = self._clock()
+            if people_until is not None:
+                # Not longer than that either where the database's clock was set back.
+                seconds = min((people_until - now).total_seconds(), PEOPLE_STAY_SECONDS)
+                self._people_until = max(self._people_until, clock + seconds)
+            return max(0.0, self._window_ready() - clock)

@@ -223,6 +223,9 @@ class OutsideSystem(models.Model):
     next_slot_at = models.DateTimeField(
         null=True, blank=True, help_text="When the next background call may go."
     )
+    people_until = models.DateTimeField(
+        null=True, blank=True, help_text="Until then background work leaves half to people."
+    )
     changed_at = models.DateTimeField(db_default=Now(), editable=False)
 
     def __str__(self) -> str:

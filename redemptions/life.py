@@ -84,6 +84,8 @@ def hold_or_refuse(redemption: PendingRedemption, ticket: str) -> None:
     )
     if counts:
         freeze(redemption, PAYMENT)
+    else:
+        redemption.refresh_from_db()  # it may have ended since it was read
     if redemption.state != State.ISSUED:
         raise NoLongerCounts(WHY_NOT.get(State(redemption.state), "There is no such code."))
 

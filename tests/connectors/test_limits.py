@@ -1,10 +1,11 @@
 import math
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from connectors.errors import Call, Unavailable
-from connectors.limits import Breaker, Limits
+from connectors.limits import PEOPLE_STAY_SECONDS, Breaker, Limits
 
 CALL = Call("yotpo", "GET", "/customers")
 
@@ -149,14 +150,47 @@ class TestQuota:
         assert limits.resets_at == clock.now + 60
 
 
+def somebody_calls(limits: Limits) -> None:
+    """At a till: in a thread that never asked to be let go."""
+    with ThreadPoolExecutor(1) as till:
+        till.submit(limits.before, CALL).result()
+
+
 class TestBackground:
-    def test_goes_at_half_the_cap(self, limits: Limits, clock: Clock) -> None:
+    def test_goes_at_half_the_cap_beside_people(self, limits: Limits, clock: Clock) -> None:
+        somebody_calls(limits)
         start = clock.now
         for _ in range(11):
             limits.wait_for_background()
         assert math.isclose(clock.now - start, 10 / 5)
 
+    def test_alone_is_lent_what_they_leave(self, limits: Limits, clock: Clock) -> None:
+        start = clock.now
+        for _ in range(10):
+            limits.wait_for_background()
+            limits.before(CALL)  # its own calls are nobody's at a till
+        assert math.isclose(clock.now - start, 9 / 9)
+
+    def test_gives_it_back_with_the_first_of_their_calls(
+        self, limits: Limits, clock: Clock
+    ) -> None:
+        limits.wait_for_background()
+        somebody_calls(limits)
+        limits.wait_for_background()  # the slot that was given before
+        start = clock.now
+        limits.wait_for_background()
+        assert math.isclose(clock.now - start, 0.2)
+
+    def test_is_alone_again_when_the_shop_is_closed(self, limits: Limits, clock: Clock) -> None:
+        somebody_calls(limits)
+        clock.now += PEOPLE_STAY_SECONDS
+        limits.wait_for_background()
+        start = clock.now
+        limits.wait_for_background()
+        assert math.isclose(clock.now - start, 1 / 9)
+
     def test_leaves_half_of_the_window_to_people(self, limits: Limits, clock: Clock) -> None:
+        somebody_calls(limits)
         start = clock.now
         limits.note_rate(
             {"ratelimit-remaining": "5", "ratelimit-limit": "10", "ratelimit-reset": "4"}
@@ -164,7 +198,19 @@ class TestBackground:
         limits.wait_for_background()
         assert clock.now == start + 4
 
+    @pytest.mark.parametrize(("left", "waits"), [("1", 0), ("0", 4)])
+    def test_alone_takes_all_of_the_window(
+        self, limits: Limits, clock: Clock, left: str, waits: float
+    ) -> None:
+        start = clock.now
+        limits.note_rate(
+            {"ratelimit-remaining": left, "ratelimit-limit": "10", "ratelimit-reset": "4"}
+        )
+        limits.wait_for_background()
+        assert clock.now == start + waits
+
     def test_goes_at_once_while_much_is_left(self, limits: Limits, clock: Clock) -> None:
+        somebody_calls(limits)
         start = clock.now
         limits.note_rate({"ratelimit-remaining": "6", "ratelimit-limit": "10"})
         limits.wait_for_background()

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -13,7 +14,13 @@ from django.db.models.functions import Now
 from connectors.errors import Call, Unavailable
 from connectors.limits import FAILURES_TO_OPEN, OPEN_SECONDS, PROBE_SECONDS
 from outbox import limits
-from outbox.limits import REFRESH_SECONDS, SharedBreaker, SharedLimits, aside
+from outbox.limits import (
+    PEOPLE_TOLD_EVERY_SECONDS,
+    REFRESH_SECONDS,
+    SharedBreaker,
+    SharedLimits,
+    aside,
+)
 from outbox.models import OutsideSystem
 from tests.connectors.test_limits import Clock
 from tests.support.waiting import until
@@ -174,23 +181,52 @@ class TestTheBucket:
             "shop", rate, breaker=breaker, clock=clock, sleep=clock.sleep, aside=inline
         )
 
-    def test_gives_background_calls_half_of_the_cap(self, clock: Clock):
-        started = clock.now
-        one, other = self.bucket(clock), self.bucket(clock)
-        waits = []
-        for taker in [one, other] * 5:
+    def apart(self, *takers: SharedLimits) -> list[float]:
+        """How far from one slot to the next, in a queue that is longer than a test takes."""
+        OutsideSystem.objects.update_or_create(
+            system="shop", defaults={"next_slot_at": Now() + timedelta(minutes=1)}
+        )
+        slots = [OutsideSystem.objects.get().next_slot_at]
+        for taker in takers:
             taker.wait_for_background()
-            waits.append(clock.now - started)
-            clock.now = started
-        # Time stands still for the takers, so that each wait is how far off its slot was.
-        assert waits == pytest.approx([0.2 * number for number in range(10)], abs=0.15)
+            slots.append(OutsideSystem.objects.get().next_slot_at)
+        return [(late - early).total_seconds() for early, late in pairwise(slots)]
+
+    def test_gives_background_calls_half_of_the_cap_where_people_call(self, clock: Clock):
+        one, other, till = (self.bucket(clock) for _ in range(3))
+        till.before(CALL)
+        assert self.apart(one, other, one) == pytest.approx([0.2] * 3, abs=0.001)
+
+    def test_lends_them_what_nobody_calls_for(self, clock: Clock):
+        one, other = self.bucket(clock), self.bucket(clock)
+        assert self.apart(one, other, one) == pytest.approx([1 / 9] * 3, abs=0.001)
+
+    def test_takes_it_back_from_all_when_somebody_calls(self, clock: Clock):
+        one, other, till = (self.bucket(clock) for _ in range(3))
+        assert self.apart(one, other) == pytest.approx([1 / 9] * 2, abs=0.001)
+        till.before(CALL)
+        assert self.apart(one, other) == pytest.approx([0.2] * 2, abs=0.001)
+
+    def test_of_people_is_told_at_most_every_five_seconds(
+        self, clock: Clock, django_assert_num_queries
+    ):
+        till = self.bucket(clock)
+        till.before(CALL)
+        told = OutsideSystem.objects.get().people_until
+        with django_assert_num_queries(0):
+            for _ in range(9):
+                till._note_person()
+        clock.now += PEOPLE_TOLD_EVERY_SECONDS
+        till._note_person()
+        assert OutsideSystem.objects.get().people_until > told
 
     def test_takes_as_many_slots_as_there_are_calls(self, clock):
-        started = clock.now
         bucket = self.bucket(clock)
+        self.apart(bucket)
+        before = OutsideSystem.objects.get().next_slot_at
         bucket.wait_for_background(calls=4)
-        bucket.wait_for_background()
-        assert clock.now - started == pytest.approx(0.8, abs=0.1)
+        after = OutsideSystem.objects.get().next_slot_at
+        assert (after - before).total_seconds() == pytest.approx(4 / 9, abs=0.001)
 
     def test_takes_nothing_from_who_will_not_wait_so_long(self, clock):
         bucket = self.bucket(clock, rate=0.2)
@@ -201,7 +237,8 @@ class TestTheBucket:
 
     def test_holds_all_background_work_while_the_systems_window_is_short(self, clock):
         started = clock.now
-        one, other = self.bucket(clock), self.bucket(clock)
+        one, other, till = (self.bucket(clock) for _ in range(3))
+        till.before(CALL)
         one.note_rate({"ratelimit-remaining": "2", "ratelimit-limit": "10", "ratelimit-reset": "4"})
         one.wait_for_background()
         other.wait_for_background()
@@ -242,6 +279,6 @@ class TestTheBucket:
             list(pool.map(take, range(6)))
         row = OutsideSystem.objects.annotate(now=Now()).get()
         # None was given twice: the next one is thirty slots from the first.
-        assert len(slots) >= 29
-        assert (row.next_slot_at - row.now).total_seconds() == pytest.approx(6, abs=3)
-        assert max(slots) > 3
+        assert len(slots) >= 25
+        assert (row.next_slot_at - row.now).total_seconds() == pytest.approx(30 / 9, abs=2.5)
+        assert max(slots) > 1

@@ -95,6 +95,11 @@ class TestHold:
         life.hold(code)
         assert (code.gone_at, code.withdrawn_at) == (None, None)
 
+    def test_of_one_that_ended_since_it_was_read_is_refused(self, code):
+        PendingRedemption.objects.get(pk=code.pk).end(Reason.VOIDED)
+        with pytest.raises(NoLongerCounts):
+            life.hold(code)
+
     @pytest.mark.parametrize("state", [s for s in State if s != State.ISSUED])
     def test_of_what_counts_no_more_is_refused(self, row, state):
         with pytest.raises(NoLongerCounts):
