@@ -72,6 +72,13 @@ def test_no_such_method(pos: Pos) -> None:
     assert answer["Allow"] == "POST"
 
 
+@pytest.mark.parametrize("path", ["docs", "openapi.json"])
+def test_the_description_is_only_read(pos: Pos, path: str) -> None:
+    answer = pos.post(path, {})
+    assert (answer.status_code, kind(answer)) == (405, "method-not-allowed")
+    assert answer["Allow"] == "GET, HEAD"
+
+
 # The body
 
 
