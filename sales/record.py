@@ -1,6 +1,5 @@
 """Recording what a POS reports: a sale once, its codes used in the same transaction, a void."""
 
-import hashlib
 import json
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
@@ -48,12 +47,15 @@ class NewSale:
     """What else it said, known to us or not."""
 
     def fingerprint(self) -> str:
-        """The same for the same sale, in whatever time zone, and when later versions know more."""
+        """The same for the same sale, in whatever time zone, and when later versions know more.
+
+        With a key: all but the email stands in the row, so that anyone could try emails.
+        """
         said = {each.name: getattr(self, each.name) for each in fields(self)}
         usual = {each.name: each.default for each in fields(self)} | {"told": {}}
         told = {name: value for name, value in said.items() if value != usual[name]}
         told["completed_at"] = self.completed_at.astimezone(UTC)
-        return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
+        return blind_index(json.dumps(told, sort_keys=True, default=str))
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,14 @@ class TestASale:
             told=odd, origin="x\0", items=({"name": "\0y"},), coupon_codes=("A\0",)
         ).is_new
 
+    def test_tells_nobody_without_the_key_whose_it_was(self, mara, sell, settings):
+        """A guess at the email can't be tried against what is kept of the sale."""
+        sell()
+        kept = Sale.objects.get().content
+        assert new_sale(email=MARA).fingerprint() == kept
+        settings.BLIND_INDEX_KEY = "another index key of enough characters"
+        assert new_sale(email=MARA).fingerprint() != kept
+
     def test_uses_its_code(self, sandbox, code, sell, deliveries):
         sale = sell(coupon_codes=(code.code, "WEB-1")).sale
         code.refresh_from_db()
