@@ -292,9 +292,11 @@ MUTANTS = [
                 "    if not record_attempt(redemption, sight, engine_id):\n"
                 "        return\n"
                 "    try:\n"
-                "        engine.approve_cancellation(engine_id, redemption.code, asked_at=asked_at)\n",
+                "        engine.approve_cancellation(engine_id, redemption.code, "
+                "asked_at=asked_at)\n",
                 "    try:\n"
-                "        engine.approve_cancellation(engine_id, redemption.code, asked_at=asked_at)\n"
+                "        engine.approve_cancellation(engine_id, redemption.code, "
+                "asked_at=asked_at)\n"
                 "        record_attempt(redemption, sight, engine_id)\n",
             ),
         ),
@@ -367,8 +369,8 @@ MUTANTS = [
         (
             Change(
                 "sales/orders.py",
-                '    return f"member:{sale.member_id}" if sale.member_id is not None else ""',
-                '    return ""',
+                '    return f"email:{email_index}" if email_index else',
+                '    return "" if email_index else',
             ),
         ),
     ),
