@@ -54,7 +54,7 @@ def run_with(name: str, keys: str, numbers: list[int], asked: argparse.Namespace
     folder, title = output_folder(), f"{name}-keys-{keys}"
     with ExitStack() as running:
         away = Path(running.enter_context(TemporaryDirectory()))
-        made = sqlite_database(away) if name == "sqlite" else postgres_database()
+        made = sqlite_database(away, seeded=False) if name == "sqlite" else postgres_database()
         database = running.enter_context(made)
         shop = running.enter_context(
             running_shop(database, folder, name=title, keyed_orders=keys == "on")

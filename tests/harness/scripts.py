@@ -122,7 +122,8 @@ class Script(History):
         rows = self.shop.database.execute(
             f"SELECT {columns} FROM outbox_delivery WHERE kind = 'order' AND key = ?", key
         )
-        return rows[0] if rows else ()
+        assert rows, f"no delivery of {key}"
+        return rows[0]
 
     def until_in_time(self, act: Callable[[], bool]) -> None:
         """Again, where the machine was too slow for it to fall in between."""

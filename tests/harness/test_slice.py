@@ -29,7 +29,8 @@ def shop(
 ) -> Iterator[Shop]:
     """Where the engine takes no keys, so that what is told twice is there twice."""
     is_sqlite = connection.vendor == "sqlite"
-    made = sqlite_database(tmp_path_factory.mktemp("harness")) if is_sqlite else postgres_database()
+    folder = tmp_path_factory.mktemp("harness")
+    made = sqlite_database(folder, seeded=False) if is_sqlite else postgres_database()
     count = 2 if wants_random_ones(request) else 1
     facts = {"keyed_orders": False, "web_processes": count, "worker_processes": count}
     with made as db, running_shop(db, output_dir, name=connection.vendor, **facts) as shop:
