@@ -134,6 +134,8 @@ DATABASES = {
 }
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     Path(DATABASES["default"]["NAME"]).parent.mkdir(parents=True, exist_ok=True)
+    # Django's own, with a queue for those who write.
+    DATABASES["default"]["ENGINE"] = "database.sqlite3"
     DATABASES["default"]["OPTIONS"] = {
         # A transaction that reads first and writes later fails under load; IMMEDIATE waits.
         "transaction_mode": "IMMEDIATE",
