@@ -28,6 +28,7 @@ from connectors.limits import (
     PROBE_SECONDS,
     Breaker,
     Limits,
+    be_background,
 )
 from outbox.models import OutsideSystem
 
@@ -226,7 +227,7 @@ class SharedLimits(Limits):
 
     def wait_for_background(self, calls: int = 1, longest: float = math.inf) -> bool:
         """As the parent's: the next free slots of all workers are taken, then waited for."""
-        self._thread.is_background = True
+        be_background()
         pause = self._take_slots(calls, longest)
         if pause is None:
             return False

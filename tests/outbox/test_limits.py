@@ -11,6 +11,7 @@ import pytest
 from django.db import connection
 from django.db.models.functions import Now
 
+import connectors.limits
 from connectors.errors import Call, Unavailable
 from connectors.limits import FAILURES_TO_OPEN, OPEN_SECONDS, PROBE_SECONDS
 from outbox import limits
@@ -36,6 +37,12 @@ def inline(question: Callable[[], Any]) -> Future[Any]:
     done: Future[Any] = Future()
     done.set_result(question())
     return done
+
+
+@pytest.fixture(autouse=True)
+def _a_persons_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a test before did in it."""
+    monkeypatch.setattr(connectors.limits, "_thread", threading.local())
 
 
 @pytest.fixture
@@ -192,7 +199,7 @@ class TestTheBucket:
     def test_takes_it_back_from_all_when_somebody_calls(self, clock: Clock):
         one, other, till = (self.bucket(clock) for _ in range(3))
         assert self.apart(one, other) == pytest.approx([1 / 9] * 2, abs=0.001)
-        till.before(CALL)
+        till._note_person()
         assert self.apart(one, other) == pytest.approx([0.2] * 2, abs=0.001)
 
     def test_of_people_is_told_at_most_every_five_seconds(
