@@ -244,12 +244,15 @@ class SharedLimits(Limits):
                 .annotate(now=Now())
                 .get(system=self._system)
             )
-            earliest = row.now + timedelta(seconds=self._quiet_seconds(row.people_until, row.now))
-            slot = max(earliest, row.next_slot_at or earliest)
-            pause = (slot - row.now).total_seconds()
+            quiet = timedelta(seconds=self._quiet_seconds(row.people_until, row.now))
+            a_call = timedelta(seconds=self._seconds_a_call())
+            # Whoever comes late for a slot may make up for one.
+            slot = max(row.now - a_call, row.next_slot_at or row.now)
+            slot = max(slot, row.now + quiet) if quiet else slot
+            pause = max(0.0, (slot - row.now).total_seconds())
             if pause > longest:
                 return None
-            row.next_slot_at = slot + timedelta(seconds=calls * self._seconds_a_call())
+            row.next_slot_at = slot + calls * a_call
             row.save(update_fields=["next_slot_at"])
         return pause
 

@@ -223,6 +223,14 @@ class TestTheBucket:
         after = OutsideSystem.objects.get().next_slot_at
         assert (after - before).total_seconds() == pytest.approx(4 / 9, abs=0.001)
 
+    def test_makes_up_for_one_that_came_too_late(self, clock):
+        bucket = self.bucket(clock, rate=0.1)
+        bucket.wait_for_background()
+        OutsideSystem.objects.update(next_slot_at=Now() - timedelta(minutes=1))
+        assert bucket.wait_for_background(longest=1)
+        assert bucket.wait_for_background(longest=1)
+        assert not bucket.wait_for_background(longest=1)
+
     def test_takes_nothing_from_who_will_not_wait_so_long(self, clock):
         bucket = self.bucket(clock, rate=0.2)
         assert bucket.wait_for_background(longest=1)
