@@ -11,8 +11,8 @@ MANAGE := LOYALTY_MODE=test $(BIN)/python manage.py
 COMPILE := $(BIN)/uv pip compile --quiet --system-certs --universal --generate-hashes \
 	--custom-compile-command 'make requirements'
 
-.PHONY: help setup demo test harness check format screenshots bench bench-money bench-redeem \
-	bench-quota bench-backlog requirements
+.PHONY: help setup demo test harness mutants check format screenshots bench bench-money \
+	bench-redeem bench-quota bench-backlog requirements
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ test: setup  ## Run all tests: SQLite, browser, PostgreSQL, the next Python and 
 harness: setup  ## Random histories while processes are killed (n=2000, seed=, databases=sqlite,postgres)
 	@PYTHONPATH=scripts $(BIN)/python -m tests.harness $(foreach word,n seed only keys databases, \
 		$(if $($(word)),--$(word) $($(word))))
+
+mutants: setup  ## Take out each rule in a copy: the slice of `harness` must fail (only=word; 15 minutes)
+	@PYTHONPATH=scripts $(BIN)/python -m tests.harness.mutants $(if $(only),--only "$(only)")
 
 check: setup  ## Check style, types, import direction, migrations, deployment and diagrams
 	$(BIN)/ruff check

@@ -35,7 +35,7 @@ class BearerAdmin(Audited, admin.ModelAdmin):
     def where(self, obj):
         return Where.at(till=obj.till)
 
-    @admin.action(description="Revoke: the panel must be launched again")
+    @admin.action(description="Revoke: the panel must be launched again", permissions=["change"])
     @transaction.atomic
     def revoke(self, request, queryset):
         revoked = list(queryset.select_for_update(of=("self",)).filter(revoked_at=None))
@@ -124,10 +124,24 @@ class LaunchSecretAdmin(IssuedAdmin):
 admin.site.unregister([User, Group])
 
 
+class SuperusersAlone:
+    """Who may give rights can give themselves any: that takes no permission but being superuser."""
+
+    def has_add_permission(self, request, obj=None):
+        return request.user.is_superuser
+
+    def has_change_permission(self, request, obj=None):
+        return request.user.is_superuser
+
+    def has_delete_permission(self, request, obj=None):
+        return request.user.is_superuser
+
+
 @admin.register(User)
-class ManagerAdmin(Audited, UserAdmin):
+class ManagerAdmin(SuperusersAlone, Audited, UserAdmin):
     """Who may log in here: what is done to them is in the trail, too."""
 
+    @transaction.atomic
     def user_change_password(self, request, id, form_url=""):
         answer = super().user_change_password(request, id, form_url)
         if request.method == "POST" and answer.status_code == 302:
@@ -136,5 +150,5 @@ class ManagerAdmin(Audited, UserAdmin):
 
 
 @admin.register(Group)
-class ManagersGroupAdmin(Audited, GroupAdmin):
+class ManagersGroupAdmin(SuperusersAlone, Audited, GroupAdmin):
     """What its members may do."""

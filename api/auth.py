@@ -7,13 +7,25 @@ from ninja.security import HttpBearer
 
 from access.models import ApiKey
 from api.rates import Allowance, take
+from audit.record import By, Where, Who
 from stores.models import Installation
+from stores.places import Place
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
     installation: Installation
+    key: ApiKey
     allowance: Allowance
+
+    def by(self, place: Place | None = None, reason: str = "") -> By:
+        """For the trail: this key, the associate and the place that the body names, and why."""
+        where = Where.at(
+            till=place.till if place else None,
+            store=place.store if place else None,
+            installation=self.installation,
+        )
+        return By(Who.key(self.key, place.associate if place else None), where, reason)
 
 
 class ApiRequest(HttpRequest):
@@ -35,4 +47,4 @@ class ApiKeyBearer(HttpBearer):
         allowance = take(str(key.pk))
         request.allowance = allowance  # type: ignore[attr-defined]
         allowance.check()
-        return Caller(key.installation, allowance)
+        return Caller(key.installation, key, allowance)

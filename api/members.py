@@ -38,8 +38,9 @@ def lookup(request: ApiRequest, body: schemas.LookUp) -> Answer:
 def identity_of(
     asked: schemas.LookUp | schemas.MemberRef | schemas.NewSale, installation: Installation
 ) -> Identity:
-    """Asked by email or by phone: the schema sees to it that it is one of them."""
-    if asked.email is not None:
+    """Asked by email or by phone: the schema sees to it that it is one of them, or an empty email
+    beside a phone."""
+    if asked.phone is None or asked.email:
         return Email(read_field("email", read_email, asked.email))
     return Phone(read_field("phone", read_phone, asked.phone, installation.region))
 
@@ -82,6 +83,7 @@ def enrol_member(request: ApiRequest, body: schemas.NewMember) -> Answer:
         associate=place.associate,
         consents=[Given(**consent.model_dump()) for consent in body.consents],
         birthday=Birthday(**body.birthday.model_dump()) if body.birthday else None,
+        by=request.auth.by(place),
     )
     return Answer(201, tell_new_member(member, new), str(member.id))
 

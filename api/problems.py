@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.core.exceptions import DisallowedHost, RequestDataTooBig, SuspiciousOperation
 from django.http import Http404, HttpResponse, UnreadablePostError
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
@@ -144,7 +144,8 @@ TABLE: tuple[tuple[type[Exception], str, str], ...] = (
     (AuthenticationError, "unauthorized", "Send Authorization: Bearer <API key> with a live key."),
     (RequestDataTooBig, "too-large", "A body has at most 256 KiB."),
     (UnreadablePostError, "bad-request", "The body broke off."),
-    (HttpError, "malformed-json", "The body must be one JSON object in UTF-8."),
+    (HttpError, "bad-request", "The request can't be read."),
+    (DisallowedHost, "bad-request", "We don't answer to this host name (ALLOWED_HOSTS)."),
     (SuspiciousOperation, "bad-request", "The request can't be read."),
     (Http404, "no-such-call", "See /api/v1/docs for the calls that there are."),
 )
@@ -156,6 +157,8 @@ def problem_of(error: Exception) -> Problem | None:
         return error
     if isinstance(error, ValidationError):
         return invalid(error)
+    if isinstance(error, HttpError) and isinstance(error.__cause__, Problem):
+        return error.__cause__  # what our parser says of the body
     for kind_of_error, kind, words in TABLE:
         if isinstance(error, kind_of_error):
             return Problem(kind, words_of(error) or words or str(error), headers=headers_of(error))
@@ -205,7 +208,7 @@ def wrong_field(field: str, error: Unreadable) -> Problem:
 
 
 def respond(problem: Problem) -> HttpResponse:
-    content = json.dumps(problem.as_object(), ensure_ascii=False)
+    content = json.dumps(problem.as_object())
     return HttpResponse(
         content, status=problem.status, content_type=CONTENT_TYPE, headers=problem.headers
     )

@@ -20,9 +20,9 @@ from members.identity import Email
 from members.lookup import find_member
 from members.models import Member
 from redemptions import actions, life
-from redemptions.actions import NO_POINTS_FOR, Act
+from redemptions.actions import NO_POINTS_FOR, Act, Asked
 from redemptions.errors import CannotUndo, MemberCannotRedeem, NotWithdrawn
-from redemptions.models import PendingRedemption
+from redemptions.models import PendingRedemption, PendingRedemptionQuerySet
 from redemptions.settling import see_to
 from redemptions.states import UNDER_WAY, Reason, State
 from stores.models import Installation
@@ -88,6 +88,7 @@ def redeem(request: ApiRequest, body: schemas.Redeem) -> Answer:
         offer_id=body.offer_id,
         points=body.points,
         another=True,  # a new key is a new act: the POS lists the open codes itself
+        by=request.auth.by(place),
     )
     if is_repeat:
         see_to(engine(), redemption)
@@ -148,7 +149,7 @@ def held_before(request: ApiRequest, made: str, redemption_id: UUID, body: schem
 def hold(request: ApiRequest, redemption_id: UUID, body: schemas.Hold = NO_TICKET) -> Answer:
     """Payment starts: does the code count? Its lease stands still for half an hour at most."""
     redemption = find(request, redemption_id)
-    life.hold(redemption, body.ticket or "")
+    life.hold(redemption, body.ticket or "", by=request.auth.by())
     return Answer(200, tell_redemption(redemption), str(redemption.id))
 
 
@@ -163,14 +164,23 @@ def reversed_before(
 def reverse(request: ApiRequest, redemption_id: UUID, body: schemas.Reverse) -> Answer:
     """Give the points back. 202: promised and under way; read the redemption again."""
     redemption = find(request, redemption_id)
-    read_place(request.auth.installation, associate=body.associate)
+    place = read_place(request.auth.installation, associate=body.associate)
     if redemption.state == State.ISSUED and not body.withdrawn:
         raise Problem(
             "not-withdrawn",
             "The POS must stop taking the code first. Then send withdrawn: true.",
         )
     try:
-        actions.undo(engine=engine(), redemption=redemption, withdrawn=body.withdrawn)
+        actions.undo(
+            engine=engine(),
+            redemption=redemption,
+            withdrawn=body.withdrawn,
+            asked=Asked(
+                associate=place.associate,
+                why=body.reason or "",
+                by=request.auth.by(place, body.reason or ""),
+            ),
+        )
     except NotWithdrawn:
         raise Problem(
             "not-withdrawn",
@@ -193,14 +203,8 @@ def answer_reversal(redemption: PendingRedemption) -> Answer:
 def list_redemptions(request: ApiRequest, asked: Query[schemas.Redemptions]) -> Answer:
     """This installation's redemptions, the newest first."""
     refuse_unknown(request, schemas.Redemptions)
-    rows = with_clock(PendingRedemption.objects.filter(installation=request.auth.installation))
-    if asked.ticket:
-        rows = rows.filter(ticket=asked.ticket)
-    if asked.state:
-        rows = rows.filter(state=asked.state)
-    if asked.cursor:
-        rows = rows.filter(older_than(last_shown(request, asked.cursor)))
-    page = list(rows.order_by("-requested_at", "-id")[: asked.limit + 1])
+    last = last_shown(request, asked.cursor) if asked.cursor else None
+    page = list(newest_first(request.auth.installation, asked, last)[: asked.limit + 1])
     more = len(page) > asked.limit
     items = page[: asked.limit]
     return Answer(
@@ -210,6 +214,20 @@ def list_redemptions(request: ApiRequest, asked: Query[schemas.Redemptions]) -> 
             next_cursor=cursor_after(items[-1]) if more else None,
         ),
     )
+
+
+def newest_first(
+    installation: Installation, asked: schemas.Redemptions, last: PendingRedemption | None
+) -> PendingRedemptionQuerySet:
+    """Those that were asked for, older than the last one of the page before."""
+    rows = with_clock(PendingRedemption.objects.filter(installation=installation))
+    if asked.ticket:
+        rows = rows.filter(ticket=asked.ticket)
+    if asked.state:
+        rows = rows.filter(state=asked.state)
+    if last is not None:
+        rows = rows.filter(older_than(last))
+    return rows.order_by("-requested_at", "-id")
 
 
 def refuse_unknown(request: ApiRequest, asked: type[BaseModel]) -> None:
@@ -225,9 +243,14 @@ def cursor_after(last: PendingRedemption) -> str:
 
 
 def older_than(last: PendingRedemption) -> Q:
-    """In the order of the list. The database compares what it stored: to the digit, on each."""
-    moment = Subquery(PendingRedemption.objects.filter(pk=last.pk).values("requested_at")[:1])
-    return Q(requested_at__lt=moment) | Q(requested_at=moment, id__lt=last.pk)
+    """In the order of the list. The database compares what it stored: to the digit, on each.
+
+    An index is entered where the first half says; the other half alone is an "or", which it reads
+    from the newest on.
+    """
+    itself = PendingRedemption.objects.filter(pk=last.pk).order_by()
+    moment = Subquery(itself.values("requested_at")[:1])
+    return Q(requested_at__lte=moment) & (Q(requested_at__lt=moment) | Q(id__lt=last.pk))
 
 
 def last_shown(request: ApiRequest, cursor: str) -> PendingRedemption:

@@ -9,6 +9,7 @@ from ninja.openapi.schema import OpenAPISchema
 
 from api import members, redemptions, sales, schemas
 from api.auth import ApiKeyBearer
+from api.body import StrictParser
 from api.problems import CONTENT_TYPE, KINDS, TYPE, problem_of, respond
 
 ABOUT = """For a point of sale that integrates server to server.
@@ -90,6 +91,7 @@ api = Api(
     version="1",
     description=ABOUT,
     auth=ApiKeyBearer(),
+    parser=StrictParser(),
     urls_namespace="api",
 )
 api.add_router("/members", members.router)

@@ -37,7 +37,7 @@ def report_sale(request: ApiRequest, body: schemas.NewSale) -> Answer:
     """
     installation = request.auth.installation
     place = read_place(installation, store=body.store, till=body.till, associate=body.associate)
-    recorded = record(installation, read_sale(body, installation), place)
+    recorded = record(installation, read_sale(body, installation), place, by=request.auth.by(place))
     return answer(recorded.sale, body, new=recorded.is_new)
 
 
@@ -85,7 +85,12 @@ def void_sale(request: ApiRequest, pos_id: schemas.PosId, body: schemas.Void = E
 
     `refund`: the engine had heard of the sale, so it is told of a refund of the whole.
     """
-    voided = void(request.auth.installation, pos_id, body.reason or "")
+    voided = void(
+        request.auth.installation,
+        pos_id,
+        body.reason or "",
+        by=request.auth.by(reason=body.reason or ""),
+    )
     for redemption in voided.codes:
         if redemption.state == State.REVERSING:
             see_to(engine(), redemption)

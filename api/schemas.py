@@ -5,8 +5,10 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     PlainSerializer,
@@ -33,6 +35,26 @@ def in_utc(moment: datetime) -> str:
 Moment = Annotated[datetime, PlainSerializer(in_utc, when_used="always")]
 PosId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,64}$", examples=["boston"])]
 Id = Annotated[UUID, Field(strict=False)]
+# A till whose clock stands at 1970 sells as well; beyond these no database or zone can follow.
+FIRST, LAST = datetime(1900, 1, 1, tzinfo=UTC), datetime(3000, 1, 1, tzinfo=UTC)
+
+
+def read_moment(given: Any) -> Any:
+    """A bare number would be read as seconds since 1970, or as milliseconds where it is large."""
+    if isinstance(given, str) and given[4:5] == "-":
+        return given
+    raise ValueError("Give a time in ISO 8601, such as 2026-11-21T09:41:00-05:00.")
+
+
+def can_be_kept(moment: datetime) -> datetime:
+    if not FIRST <= moment < LAST:
+        raise ValueError("Give a time between the years 1900 and 3000.")
+    return moment
+
+
+GivenMoment = Annotated[
+    AwareDatetime, Field(strict=False), AfterValidator(can_be_kept), BeforeValidator(read_moment)
+]
 # As long as an address may be; what it says is read elsewhere.
 Typed = Annotated[str, Field(max_length=254)]
 
@@ -165,7 +187,7 @@ class Item(BaseModel):
     sku: str = Field(max_length=200)
     name: str = Field(max_length=500)
     quantity: float
-    unit_price_cents: int
+    unit_price_cents: int = Field(ge=-MOST_CENTS, le=MOST_CENTS)
     type: str | None = Field(None, max_length=200)
     vendor: str | None = Field(None, max_length=200)
 
@@ -177,7 +199,7 @@ class NewSale(BaseModel):
 
     id: PosId = Field(examples=["109001"])
     ticket: PosId | None = None
-    completed_at: Annotated[AwareDatetime, Field(strict=False)]
+    completed_at: GivenMoment
     total_cents: int = Field(ge=0, le=MOST_CENTS, description="After discounts.")
     discount_cents: int | None = Field(None, ge=0, le=MOST_CENTS)
     currency: str = Field(pattern="^[A-Z]{3}$", examples=["USD"])
@@ -256,7 +278,9 @@ class Page(Told):
 class Tier(Told):
     name: str
     points_to_next: int | None
-    next_name: str | None
+    next_name: str | None = Field(
+        description="Null for the highest tier, and for a moment after a start: it is read aside."
+    )
 
 
 class Expiring(Told):

@@ -7,9 +7,11 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from api import schemas
+from members.engine import engine
 from members.enrol import NewMember
 from members.lookup import FoundMember
 from members.models import Member
+from members.tiers import ladder
 from offers.catalogue import Offer
 from offers.reach import missing_points
 from redemptions.life import seconds_left
@@ -39,11 +41,13 @@ def tell_member(found: FoundMember) -> schemas.Member:
 
 
 def tell_tier(found: FoundMember) -> schemas.Tier | None:
-    """The engine's customer does not say what the next tier is called."""
+    """The engine's customer does not say what the next tier is called; its list of tiers does."""
     if found.tier is None:
         return None
     return schemas.Tier(
-        name=found.tier.name, points_to_next=found.tier.points_to_next, next_name=None
+        name=found.tier.name,
+        points_to_next=found.tier.points_to_next,
+        next_name=ladder.next_after(engine(), found.tier.name) if found.live else None,
     )
 
 

@@ -139,7 +139,7 @@ def alert(
 
 
 def unexpected(request: HttpRequest) -> HttpResponse:
-    """Django's handler500: in words where the panel asked, else a page. The log has the cause."""
+    """In words where the panel asked, else a page. The log has the cause."""
     if request.headers.get("HX-Request") != "true":
         return server_error(request)
     words = "Something went wrong here. Look the member up before going on."

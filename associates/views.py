@@ -15,6 +15,7 @@ from associates.asking import ask_again, render_dialog
 from associates.coupons import coupon_context, refusal
 from associates.member_screen import look_up, refresh, show_member
 from associates.tokens import PageTooOld, read_act, read_shown
+from audit.record import By, Where, Who
 from connectors.errors import NotFound, Throttled, Unavailable
 from members.engine import engine
 from members.identity import Phone, read_identity
@@ -114,10 +115,16 @@ def redeem(request: PanelRequest) -> HttpResponse:
             points=read_points(request.POST.get("points")),
             price=token.price or None,
             another=request.POST.get("another") == "1",
+            by=by(request),
         )
     except (OpenCodeExists, PriceChanged, WrongPoints) as error:
         return ask_again(request, token, error)
     return show_coupon(request, redemption)
+
+
+def by(request: PanelRequest) -> By:
+    """The person at this till, for the trail."""
+    return By(Who.associate(request.associate), Where.at(till=request.till))
 
 
 def read_points(text: str | None) -> int | None:
@@ -148,7 +155,8 @@ def check(request: PanelRequest, redemption_id: uuid.UUID) -> HttpResponse:
 def undo(request: PanelRequest, redemption_id: uuid.UUID) -> HttpResponse:
     redemption = find(request, redemption_id, request.POST.get("member", ""))
     try:
-        actions.undo(engine=engine(), redemption=redemption)
+        asked = actions.Asked(associate=request.associate, by=by(request))
+        actions.undo(engine=engine(), redemption=redemption, asked=asked)
     except CannotUndo as error:
         if redemption.state == State.REFUSED:
             raise

@@ -11,6 +11,8 @@ from django.db import models
 from audit.masking import mask_text, masked
 from audit.models import Entry
 
+# The column's.
+LONGEST_NAME = 250
 # What was done to what, in the past tense: redemption.disputed.let_go
 ACT = re.compile(r"[a-z][a-z_]*(\.[a-z][a-z_]*)+")
 
@@ -31,7 +33,7 @@ class Row(Protocol):
 
 @dataclass(frozen=True)
 class Who:
-    """Who did it, by what they were called then. Made by one of the three below."""
+    """Who did it, by what they were called then. Made by one of the four below."""
 
     kind: Entry.WhoKind
     id: str
@@ -45,6 +47,13 @@ class Who:
     def user(cls, row: Row) -> "Who":
         """Who is logged in to the admin."""
         return cls(Entry.WhoKind.USER, str(row.pk), str(row))
+
+    @classmethod
+    def key(cls, row: Row, on_behalf_of: Row | None = None) -> "Who":
+        """A POS's server by its API key, and the associate for whom it says that it acts."""
+        told = f" for {on_behalf_of}" if on_behalf_of else ""
+        name = f"API key {str(row)[: LONGEST_NAME // 2]}{told}"
+        return cls(Entry.WhoKind.MACHINE, str(row.pk), name[:LONGEST_NAME])
 
     @classmethod
     def machine(cls, name: str) -> "Who":
@@ -83,6 +92,34 @@ class Where:
 
 
 NOWHERE = Where()
+
+
+@dataclass(frozen=True)
+class By:
+    """Who acts, where and why: handed down to an action, which records in its own transaction."""
+
+    who: Who
+    where: Where = NOWHERE
+    reason: str = ""
+
+    def record(
+        self,
+        act: str,
+        subject: models.Model,
+        *,
+        before: Mapping[str, Any] | None = None,
+        after: Mapping[str, Any] | None = None,
+    ) -> Entry:
+        """As `record`, for an act that was done."""
+        return record(
+            act=act,
+            who=self.who,
+            subject=subject,
+            where=self.where,
+            before=before,
+            after=after,
+            reason=self.reason,
+        )
 
 
 def record(

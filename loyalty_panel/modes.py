@@ -59,7 +59,8 @@ def check_secret(name: str, value: str, how: str = HOW_TO_MAKE_ONE) -> str:
         raise ImproperlyConfigured(
             f"{name} is shorter than {SECRET_LENGTH} characters. Make one: {how}"
         )
-    thrown_away = (throwaway_secret(name), throwaway_fernet_key(name))
+    first = name.removesuffix("_FALLBACKS")
+    thrown_away = (throwaway_secret(first), throwaway_fernet_key(first))
     too_simple = len(set(value)) < FEWEST_CHARACTERS
     if value in thrown_away or too_simple or lowered.startswith(PLACEHOLDERS):
         raise ImproperlyConfigured(f"{name} is a default that anyone can know. Make one: {how}")

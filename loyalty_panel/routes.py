@@ -9,15 +9,17 @@ from outbox.limits import fresh_limits
 from outbox.routes import Route
 from redemptions.disputes import ADJUSTMENT, is_taken_seen, note_taken, take_again
 from sales.models import ORDER, REFUND
-from sales.orders import flight_of_order, is_order_seen, tell_order, tell_refund
+from sales.orders import flight_of_order, is_order_seen, note_before, tell_order, tell_refund
 
 DELIVERIES: dict[str, Route] = {
     ORDER: Route(
         call=tell_order,
         system="yotpo",
+        before=None if settings.ENGINE_KEYS_ORDERS else note_before,
         seen=is_order_seen,
         idempotent=settings.ENGINE_KEYS_ORDERS,
         one_in_flight_by=flight_of_order,
+        calls=1 if settings.ENGINE_KEYS_ORDERS else 2,
     ),
     ADJUSTMENT: Route(
         call=lambda delivery: take_again(engine(), delivery),
@@ -25,7 +27,13 @@ DELIVERIES: dict[str, Route] = {
         seen=lambda delivery: is_taken_seen(engine(), delivery),
         on_done=note_taken,
     ),
-    REFUND: Route(call=tell_refund, system="yotpo", idempotent=settings.ENGINE_KEYS_ORDERS),
+    # It changes by which an order of the same member is read.
+    REFUND: Route(
+        call=tell_refund,
+        system="yotpo",
+        idempotent=settings.ENGINE_KEYS_ORDERS,
+        one_in_flight_by=flight_of_order,
+    ),
 }
 """What each kind of delivery calls, and what follows from its end."""
 

@@ -43,6 +43,9 @@ def secret(name: str, value: str) -> str:
 
 
 SECRET_KEY = secret("SECRET_KEY", env.str("SECRET_KEY", default=""))
+SECRET_KEY_FALLBACKS = [
+    secret("SECRET_KEY_FALLBACKS", old) for old in env.list("SECRET_KEY_FALLBACKS", default=[])
+]
 BLIND_INDEX_KEY = secret("BLIND_INDEX_KEY", env.str("BLIND_INDEX_KEY", default=""))
 ENCRYPTION_KEYS = env.list("ENCRYPTION_KEYS", default=[])
 if not ENCRYPTION_KEYS and not PRODUCTION:

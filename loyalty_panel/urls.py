@@ -7,7 +7,8 @@ from django.views.generic import RedirectView
 from access.views import launch
 from loyalty_panel.health import healthz, readyz
 
-handler500 = "associates.answers.unexpected"
+handler400 = "loyalty_panel.last_resort.bad_request"
+handler500 = "loyalty_panel.last_resort.server_error"
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("healthz", healthz, name="healthz"),

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 import structlog
 from django.db import transaction
 
+from audit.record import By
 from connectors.errors import NotFound, OutsideError
 from connectors.yotpo.client import Yotpo
 from members.lookup import FoundMember, found
@@ -76,10 +77,12 @@ def enrol(
     associate: Associate | None = None,
     consents: Sequence[Given] | None = None,
     birthday: Birthday | None = None,
+    by: By | None = None,
 ) -> Member:
     """Make the member at the engine and keep what they consented to.
 
-    `consents` where they were asked for elsewhere than in the panel's form. The engine's call is an
+    `consents` where they were asked for elsewhere than in the panel's form; `by` goes into the
+    trail. The engine's call is an
     upsert by email, so repeating it makes no second member.
     Raises Unavailable, Throttled, Misconfigured, Refused or ReplyLost; nothing is kept then.
     """
@@ -94,6 +97,8 @@ def enrol(
         member = Member.objects.seen(new.email)
         given = new.consents if consents is None else consents
         record_consents(member, given, store, associate)
+        if by:
+            by.record("member.enrolled", member, after={"consents": list(map(asdict, given))})
     if birthday is not None:
         save_birthday(engine, member, birthday)
     return member

@@ -13,6 +13,7 @@ from outbox.models import Attempt, Delivery, OutsideSystem, PeriodicJob
 
 # Ids, amounts, codes, times. Anything else might be somebody's name.
 AN_ID = re.compile(r"[A-Za-z0-9._:+-]{1,64}")
+LEFT_ALONE = "not parked, or one that it waits for is under way"
 # The task engines' own tables hold wake-ups only: what is to be done stands in the deliveries.
 ENGINES = ("django_tasks_database", "procrastinate")
 
@@ -68,7 +69,7 @@ class DeliveryAdmin(LookOnly, admin.ModelAdmin):
         left = len(chosen) - sent
         self.message_user(
             request,
-            f"{sent} sent again." + (f" {left} left alone: not parked." if left else ""),
+            f"{sent} sent again." + (f" {left} left alone: {LEFT_ALONE}." if left else ""),
             messages.SUCCESS if sent else messages.WARNING,
         )
 

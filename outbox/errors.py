@@ -4,3 +4,7 @@ class PayloadDiffers(ValueError):
 
 class NotWanted(Exception):
     """Raised by a route's call, before anything was sent: nobody wants it told any more."""
+
+
+class FencedOff(Exception):
+    """Another worker has the delivery: this one sends nothing."""

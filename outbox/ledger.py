@@ -70,21 +70,28 @@ def withdraw(kind: str, key: str) -> bool:
 
 
 def send_again(delivery: Delivery) -> bool:
-    """A person wants a parked one tried again, at once. What may have been done is read first."""
+    """A person wants a parked one tried again, at once. What may have been done is read first.
+
+    False where it is not parked, or has to wait for one of its flight that is under way.
+    """
     may_be_done = delivery.attempts > 0 and delivery.parked_reason in MAY_BE_DONE
     to = State.VERIFYING if may_be_done and route_of(delivery.kind).seen else State.PENDING
-    with transaction.atomic():
-        moved = delivery.move(
-            to,
-            only_from=[State.PARKED],
-            parked_reason="",
-            due_at=Now(),
-            woken_at=Now(),
-            **AFRESH,
-        )
-        if moved:
-            wake(delivery)
-            log.info("delivery.sent_again", delivery=delivery.pk, kind=delivery.kind)
+    try:
+        with transaction.atomic():
+            moved = delivery.move(
+                to,
+                only_from=[State.PARKED],
+                parked_reason="",
+                due_at=Now(),
+                woken_at=Now(),
+                **AFRESH,
+            )
+            if moved:
+                wake(delivery)
+    except IntegrityError:
+        return False
+    if moved:
+        log.info("delivery.sent_again", delivery=delivery.pk, kind=delivery.kind)
     return moved
 
 

@@ -1,9 +1,10 @@
 """The limits of each outside system, shared by all processes through our own database.
 
 What is written: a breaker that opens or closes, the one probe of an open breaker, the slots of
-background calls, and, every few seconds while they call, that there are people. A look-up neither
-writes nor waits: what other processes found out about a system is read by a thread of its own, at
-most once a second, and only while the system is called; the same thread tells of people.
+background calls, that they wait where any process was told "too many calls", and, every few seconds
+while they call, that there are people. A look-up neither writes nor waits: what other processes
+found out about a system is read by a thread of its own, at most once a second, and only while the
+system is called; the same thread tells of people.
 """
 
 import math
@@ -23,6 +24,7 @@ from django.db.models.functions import Now
 
 from connectors.limits import (
     FAILURES_TO_OPEN,
+    LONGEST_WAIT,
     OPEN_SECONDS,
     PEOPLE_STAY_SECONDS,
     PROBE_SECONDS,
@@ -104,6 +106,11 @@ class SharedBreaker(Breaker):
         if not super().lets_through():
             return False
         return not was_open or self._may_probe()
+
+    def closed_for(self) -> float:
+        """A worker that is told to wait asks nothing else, so it must hear here that it is over."""
+        self._refresh_if_old()
+        return super().closed_for()
 
     def note(self, ok: bool) -> bool:
         changed = super().note(ok)
@@ -205,7 +212,18 @@ class SharedLimits(Limits):
         )
         self._system = system
         self._aside = aside
+        self._held_back_until = -math.inf
         self._tell_of_people_at = -math.inf
+
+    def note_throttled(self, wait: float) -> None:
+        """As the parent's; and all workers wait, told of it at most once a second."""
+        super().note_throttled(wait)
+        until = self._clock() + wait
+        with self._lock:
+            if until < self._held_back_until + REFRESH_SECONDS:
+                return
+            self._held_back_until = until
+        self._aside(lambda: self._hold_back(wait))
 
     def _note_person(self) -> None:
         super()._note_person()
@@ -244,17 +262,33 @@ class SharedLimits(Limits):
                 .annotate(now=Now())
                 .get(system=self._system)
             )
-            quiet = timedelta(seconds=self._quiet_seconds(row.people_until, row.now))
+            earliest = row.now + timedelta(seconds=self._quiet_seconds(row.people_until, row.now))
             a_call = timedelta(seconds=self._seconds_a_call())
             # Whoever comes late for a slot may make up for one.
-            slot = max(row.now - a_call, row.next_slot_at or row.now)
-            slot = max(slot, row.now + quiet) if quiet else slot
+            late = row.now - a_call if earliest == row.now else earliest
+            slot = max(late, row.next_slot_at or earliest)
+            if slot > row.now + self._furthest():
+                slot = earliest  # that clock was set back since
             pause = max(0.0, (slot - row.now).total_seconds())
             if pause > longest:
                 return None
             row.next_slot_at = slot + calls * a_call
             row.save(update_fields=["next_slot_at"])
         return pause
+
+    def _furthest(self) -> timedelta:
+        """No slot is given further ahead than this: the longest wait, and very many who wait."""
+        return timedelta(seconds=2 * LONGEST_WAIT + 100 * self._seconds_a_call())
+
+    def _hold_back(self, wait: float) -> None:
+        """The clerk's: nobody's next background call goes earlier than that."""
+        until = Now() + timedelta(seconds=wait)
+        try:
+            OutsideSystem.objects.get_or_create(system=self._system)
+            sooner = Q(next_slot_at=None) | Q(next_slot_at__lt=until)
+            OutsideSystem.objects.filter(sooner, system=self._system).update(next_slot_at=until)
+        except DatabaseError:
+            log.exception("limits.not_written", system=self._system)
 
     def _quiet_seconds(self, people_until: datetime | None, now: datetime) -> float:
         """For so long the system's own window has too little left for background work.
@@ -264,6 +298,7 @@ class SharedLimits(Limits):
         with self._lock:
             clock = self._clock()
             if people_until is not None:
-                seconds = (people_until - now).total_seconds()
+                # Not longer than that either where the database's clock was set back.
+                seconds = min((people_until - now).total_seconds(), PEOPLE_STAY_SECONDS)
                 self._people_until = max(self._people_until, clock + seconds)
             return max(0.0, self._window_ready() - clock)

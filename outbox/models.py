@@ -170,6 +170,11 @@ class Attempt(models.Model):
     started_at = models.DateTimeField(db_default=Now(), editable=False)
     ended_at = models.DateTimeField(null=True, blank=True)
     outcome = models.CharField(max_length=16, choices=Outcome, blank=True)
+    may_be_sent = models.BooleanField(
+        default=True,
+        db_default=True,
+        help_text="No only while what must be known before is being noted.",
+    )
     words = models.CharField(
         max_length=300, blank=True, help_text="The other system's own, without names."
     )

@@ -38,6 +38,8 @@ def due_jobs() -> list[tuple[str, float]]:
 
 
 def is_due(job: PeriodicJob, now: datetime, seconds: float) -> bool:
+    if job.began_at > now + LONGEST_RUN:
+        return True
     has_ended = job.ended_slot == job.slot or job.began_at <= now - LONGEST_RUN
     return has_ended and job.slot < slot_of(now, seconds)
 
@@ -52,9 +54,10 @@ def begin(name: str, seconds: float) -> bool:
         PeriodicJob.objects.get_or_create(name=name)
         slot = slot_of(PeriodicJob.objects.values_list(Now(), flat=True).get(pk=name), seconds)
         ended = Q(ended_slot=F("slot")) | Q(began_at__lte=Now() - LONGEST_RUN)
-        taken = PeriodicJob.objects.filter(ended, name=name, slot__lt=slot).update(
-            slot=slot, began_at=Now()
-        )
+        # Begun so far ahead: the clock was set back, and its slots come again.
+        set_back = Q(began_at__gt=Now() + LONGEST_RUN)
+        due = PeriodicJob.objects.filter(set_back | (ended & Q(slot__lt=slot)), name=name)
+        taken = due.update(slot=slot, began_at=Now())
         if taken:
             run_job.enqueue(name, slot)
     return bool(taken)

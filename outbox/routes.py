@@ -22,6 +22,8 @@ class Route:
     `call` makes the outside call; it raises connectors.errors.OutsideError's children, or NotWanted
     before anything was sent. What it gives back is `delivery.answer` in `on_done`. It should hand
     `delivery.asked_at` to the connector, which then sends nothing too late.
+    `before` notes, committed, what `seen` compares with. It runs before each sending, once the
+    delivery is claimed; what dies in it was not sent. It may raise what `call` may.
     `seen` reads the other side after a lost answer: True, it was done; False, a good reading shows
     that it was not; None, reading can't tell. Without one, nothing can be read.
     `on_done` and `on_parked` run in the transaction that records the end: no outside calls.
@@ -32,6 +34,7 @@ class Route:
 
     call: Callable[["Delivery"], Any]
     system: str
+    before: Callable[["Delivery"], None] | None = None
     seen: Callable[["Delivery"], bool | None] | None = None
     on_done: Callable[["Delivery"], None] = nothing_follows
     on_parked: Callable[["Delivery"], None] = nothing_follows

@@ -25,6 +25,7 @@ class Outcome(models.TextChoices):
     REFUSED = "refused", "The other system said no"
     NOT_FOUND = "not_found", "The other system does not know whom or what it is about"
     REPLY_LOST = "reply_lost", "It may have been done: the answer was lost"
+    NOT_SENT = "not_sent", "The process died before it was sent"
     ABANDONED = "abandoned", "It may have been done: the process died"
     BUG = "bug", "It may have been done: our own code failed"
 

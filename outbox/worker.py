@@ -3,11 +3,12 @@
 import copy
 import random
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import structlog
-from django.db import DatabaseError, transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models.functions import Now
 
 from connectors.errors import (
@@ -19,8 +20,8 @@ from connectors.errors import (
     Throttled,
     Unavailable,
 )
-from outbox.claims import claim_to_read, claim_to_send, counted
-from outbox.errors import NotWanted
+from outbox.claims import claim_to_read, claim_to_send, counted, set_out
+from outbox.errors import FencedOff, NotWanted
 from outbox.limits import limits_of
 from outbox.models import Attempt, Delivery
 from outbox.policy import (
@@ -56,6 +57,8 @@ OUTCOMES: tuple[tuple[type[OutsideError], Outcome], ...] = (
     (Refused, Outcome.REFUSED),
     (ReplyLost, Outcome.REPLY_LOST),
 )
+# The database was away or busy. What else it raises comes again however often it is asked.
+AWAY = (OperationalError, InterfaceError)
 # A worker that waits longer than this for its turn lets go, so that it can be told to stop.
 LONGEST_TURN_SECONDS = 2.0
 
@@ -63,7 +66,8 @@ LONGEST_TURN_SECONDS = 2.0
 def deliver(delivery_id: int) -> None:
     """Bring one delivery a step further, if it is due, free, in order and its system lets us.
 
-    Raises DatabaseError only; the lease then runs out, and what may have been done is read.
+    Raises only what says that the database is away; the lease then runs out, and what may have been
+    done is read.
     """
     delivery = Delivery.objects.ready().filter(pk=delivery_id).first()
     if delivery is None:
@@ -76,27 +80,30 @@ def deliver(delivery_id: int) -> None:
 
 
 def is_our_turn(delivery: Delivery, route: Route) -> bool:
-    """Whether the system may be called now. If not, a worker is told when to try again."""
+    """Whether the system may be called now. If not, a worker is told of it again.
+
+    The thread waits meanwhile: were each of a backlog put off by itself, all of them would be put
+    off again and again, as fast as the database can write.
+    """
     limits = limits_of(route.system)
-    pause = limits.closed_for()
-    if pause > 0:
-        postpone(delivery, timedelta(seconds=pause))
-        return False
-    waited = limits.wait_for_background(calls=route.calls, longest=LONGEST_TURN_SECONDS)
-    if waited and not draining.is_set():
-        return True
-    wake(delivery)
+    if pause := limits.closed_for():
+        draining.wait(min(pause, LONGEST_TURN_SECONDS))
+    if not limits.closed_for():
+        waited = limits.wait_for_background(calls=route.calls, longest=LONGEST_TURN_SECONDS)
+        if waited and not draining.is_set():
+            return True
+        if not waited:
+            draining.wait(LONGEST_TURN_SECONDS)
+    put_back(delivery)
     return False
 
 
-def postpone(delivery: Delivery, pause: timedelta) -> None:
-    """Nothing was tried, so no attempt is counted."""
+def put_back(delivery: Delivery) -> None:
+    """Nothing was tried, so no attempt is counted; the sweeper need not wake it a second time."""
     with transaction.atomic():
-        due = Now() + pause
-        if delivery.move(
-            State(delivery.state), only_from=[State(delivery.state)], due_at=due, woken_at=due
-        ):
-            wake(delivery, later=True)
+        as_it_stands = State(delivery.state)
+        if delivery.move(as_it_stands, only_from=[as_it_stands], woken_at=Now()):
+            wake(delivery)
 
 
 def step(delivery: Delivery, route: Route) -> None:
@@ -105,14 +112,18 @@ def step(delivery: Delivery, route: Route) -> None:
         if claimed is not None:
             verify(claimed, route)
         return
-    claimed = claim_to_send(delivery.pk)
+    claimed = claim_to_send(delivery.pk, at_once=route.before is None)
     if claimed is not None:
         send(claimed, route)
 
 
 def send(delivery: Delivery, route: Route) -> None:
     """Make the attempt that was recorded."""
-    outcome, wait, words = attempt(delivery, route)
+    try:
+        outcome, wait, words = attempt(delivery, route)
+    except FencedOff:
+        log.warning("delivery.fenced_off", delivery=delivery.pk, kind=delivery.kind)
+        return
     tries = delivery.in_a_row + 1 if delivery.last_error == outcome else 1
     decision = after(
         outcome, tries, wait, rng, readable=route.seen is not None, idempotent=route.idempotent
@@ -128,8 +139,13 @@ def send(delivery: Delivery, route: Route) -> None:
 
 
 def attempt(delivery: Delivery, route: Route) -> tuple[Outcome, float, str]:
-    """How the call ended, how long we were asked to wait, and what the other side said."""
+    """How the call ended, how long we were asked to wait, and what the other side said.
+
+    Raises FencedOff where nothing was sent, for another worker has it by now.
+    """
     try:
+        if route.before is not None:
+            note_before(delivery, route.before)
         delivery.answer = route.call(delivery)
     except OutsideError as error:
         log.warning("delivery.failed", delivery=delivery.pk, error=str(error))
@@ -137,12 +153,18 @@ def attempt(delivery: Delivery, route: Route) -> tuple[Outcome, float, str]:
         return outcome, getattr(error, "wait", 0.0), getattr(error, "words", "")
     except NotWanted:
         return Outcome.NOT_WANTED, 0.0, ""
-    except DatabaseError:
+    except (*AWAY, FencedOff):
         raise
     except Exception:
         log.exception("delivery.bug", delivery=delivery.pk, kind=delivery.kind)
         return Outcome.BUG, 0.0, ""
     return Outcome.DONE, 0.0, ""
+
+
+def note_before(delivery: Delivery, before: Callable[[Delivery], None]) -> None:
+    before(delivery)
+    if not set_out(delivery):
+        raise FencedOff
 
 
 def verify(delivery: Delivery, route: Route) -> None:
@@ -162,11 +184,11 @@ def verify(delivery: Delivery, route: Route) -> None:
 
 def read(delivery: Delivery, route: Route, *, late_enough: bool) -> Decision:
     try:
-        seen = route.seen(delivery) if route.seen else None
+        seen = look(delivery, route)
     except OutsideError as error:
         log.warning("delivery.unreadable", delivery=delivery.pk, error=str(error))
         return after_no_reading(delivery.reads, getattr(error, "wait", 0.0), rng)
-    except DatabaseError:
+    except AWAY:
         raise
     except Exception:
         log.exception("delivery.bug", delivery=delivery.pk, kind=delivery.kind)
@@ -181,6 +203,15 @@ def read(delivery: Delivery, route: Route, *, late_enough: bool) -> Decision:
     )
     settle = settle_time().total_seconds()
     return after_reading(found, delivery.in_a_row, settle, rng, idempotent=route.idempotent)
+
+
+def look(delivery: Delivery, route: Route) -> bool | None:
+    """What the other side shows. One that refuses to be read can't tell, now or later."""
+    try:
+        return route.seen(delivery) if route.seen else None
+    except Refused as error:
+        log.warning("delivery.reading_refused", delivery=delivery.pk, error=str(error))
+        return None
 
 
 def conclude(
@@ -204,7 +235,7 @@ def conclude(
             kept = end(delivery, decision, route, **changes)
             if kept and outcome is not None:
                 close_attempt(delivery, outcome, words)
-    except DatabaseError:
+    except AWAY:
         raise
     except Exception:
         # What follows is our own code: trying it again without a person would not mend it.

@@ -9,6 +9,7 @@ import structlog
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
+from audit.record import By
 from connectors.errors import (
     Misconfigured,
     OutsideError,
@@ -84,12 +85,13 @@ def redeem(
     points: int | None = None,
     price: int | None = None,
     another: bool = False,
+    by: By | None = None,
 ) -> PendingRedemption:
     """Turn points into a coupon code, once for an act's key.
 
     `points` is for variable offers; `price` is what the associate was told that another costs.
-    `another` says that they know of the open code for the same offer. The answer's state tells what
-    came of it: issued, uncertain or refused.
+    `another` says that they know of the open code for the same offer. `by` goes into the trail. The
+    answer's state tells what came of it: issued, uncertain or refused.
     Raises CannotRedeem's children, and, before anything was asked for, the connector's
     Unavailable, Throttled, Misconfigured and Refused: nothing is stored then.
     """
@@ -103,7 +105,7 @@ def redeem(
         offer, found = read_terms(engine, act.installation, member, offer_id)
         cost = check_can_redeem(found, offer, points, price)
         redemption = new_redemption(act, member, offer, cost)
-        write_down(redemption)
+        write_down(redemption, by)
     except CannotRedeem:
         # Because the very same act was carried out meanwhile, or for good.
         earlier = act.earlier()
@@ -212,7 +214,7 @@ def check_price(offer: Offer, price: int | None, available: int) -> int:
     return offer.points
 
 
-def write_down(redemption: PendingRedemption) -> None:
+def write_down(redemption: PendingRedemption, by: By | None = None) -> None:
     """Commit the attempt before the engine hears of it.
 
     The database lets one act be one row and a member have one under way: raises AnotherUnderWay.
@@ -220,11 +222,23 @@ def write_down(redemption: PendingRedemption) -> None:
     try:
         with transaction.atomic(durable=True):
             redemption.save(force_insert=True)
+            if by:
+                by.record("redemption.requested", redemption, after=asked_for(redemption))
     except IntegrityError:
         raise AnotherUnderWay(
             "Another redemption of this member has not ended yet. Wait for it, then try again."
         ) from None
     log.info("redemption.requested", redemption=str(redemption.id), points=redemption.points)
+
+
+def asked_for(redemption: PendingRedemption) -> dict[str, Any]:
+    return {
+        "state": redemption.state,
+        "member": str(redemption.member_id),
+        "offer": redemption.offer_id,
+        "points": redemption.points,
+        "ticket": redemption.ticket,
+    }
 
 
 def ask_engine(engine: Yotpo, redemption: PendingRedemption, asked_at: float) -> None:
@@ -304,11 +318,24 @@ def write_late(redemption: PendingRedemption, made: Redemption) -> None:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who wants points given back, and why. `by` goes into the trail."""
+
+    associate: Associate | None = None
+    why: str = ""
+    by: By | None = None
+
+    def kept(self) -> dict[str, Any]:
+        return {"undone_by": self.associate, "undone_why": self.why}
+
+
 def undo(
     *,
     engine: Yotpo,
     redemption: PendingRedemption,
     withdrawn: bool = False,
+    asked: Asked = Asked(),
 ) -> PendingRedemption:
     """Give the points back. `withdrawn`: the POS says that it takes the code no more.
 
@@ -317,33 +344,45 @@ def undo(
     Raises CannotUndo; NotWithdrawn where the POS put the code on a sale and did not take it off.
     """
     if redemption.state in UNDER_WAY:
-        remember_to_reverse(redemption)
+        remember_to_reverse(redemption, asked)
     if redemption.state == State.ISSUED:
-        promise_to_reverse(redemption, withdrawn)
+        promise_to_reverse(redemption, withdrawn, asked)
     if redemption.state == State.REVERSING:
         give_back(engine, redemption)
     check_undone(redemption)
     return redemption
 
 
-def remember_to_reverse(redemption: PendingRedemption) -> None:
-    PendingRedemption.objects.filter(pk=redemption.pk, state__in=UNDER_WAY).update(
-        reverse_when_found=True
-    )
+def remember_to_reverse(redemption: PendingRedemption, asked: Asked) -> None:
+    under_way = PendingRedemption.objects.filter(pk=redemption.pk, state__in=UNDER_WAY)
+    with transaction.atomic():
+        # Who asked first is kept, however often it is asked.
+        if under_way.filter(reverse_when_found=False).update(
+            reverse_when_found=True, **asked.kept()
+        ):
+            note_undo(redemption, asked, {"state": redemption.state, "reverse_when_found": True})
     redemption.refresh_from_db()
 
 
-def promise_to_reverse(redemption: PendingRedemption, withdrawn: bool) -> None:
+def promise_to_reverse(redemption: PendingRedemption, withdrawn: bool, asked: Asked) -> None:
     with transaction.atomic(durable=True):
         if withdrawn:
-            redemption.end(Reason.UNDONE, withdrawn_at=Now())
+            ended = redemption.end(Reason.UNDONE, withdrawn_at=Now(), **asked.kept())
         else:
-            redemption.end(Reason.UNDONE, provided=WITHDRAWN)
+            ended = redemption.end(Reason.UNDONE, provided=WITHDRAWN, **asked.kept())
+        if ended:
+            note_undo(redemption, asked, {"state": redemption.state, "withdrawn": withdrawn})
     log.info("redemption.undo", redemption=str(redemption.id), state=redemption.state)
     if redemption.state == State.ISSUED:
         raise NotWithdrawn(
             "The code is still on the sale. Take it off there first, then press Undo again."
         )
+
+
+def note_undo(redemption: PendingRedemption, asked: Asked, after: dict[str, Any]) -> None:
+    if asked.by:
+        before = State.ISSUED if "withdrawn" in after else redemption.state
+        asked.by.record("redemption.undone", redemption, before={"state": before}, after=after)
 
 
 NOT_TO_UNDO = {

@@ -7,15 +7,18 @@ given back `unasked_reverse_minutes` after the lease's end.
 """
 
 from datetime import datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
+from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Greatest, Now
 
+from audit.record import By
 from redemptions.errors import CannotExtend, NoLongerCounts
 from redemptions.models import PendingRedemption, PendingRedemptionQuerySet
-from redemptions.states import Reason, State
+from redemptions.states import UNDER_WAY, Reason, State
 from stores.models import Installation
 
 log = structlog.get_logger(__name__)
@@ -58,11 +61,24 @@ def extend(redemption: PendingRedemption) -> None:
         raise CannotExtend(WHY_NOT.get(State(redemption.state), "It was kept longer once already."))
 
 
-def hold(redemption: PendingRedemption, ticket: str = "") -> None:
+def hold(redemption: PendingRedemption, ticket: str = "", *, by: By | None = None) -> None:
     """Payment starts with this code: its time stands still, for at most half an hour, once.
 
-    A code that was taken off before and comes again is kept. Raises NoLongerCounts.
+    A code that was taken off before and comes again is kept. `by` goes into the trail where that
+    changes anything. Raises NoLongerCounts.
     """
+    before = held_facts(redemption)
+    with transaction.atomic():
+        hold_or_refuse(redemption, ticket)
+        if by and held_facts(redemption) != before:
+            by.record("redemption.held", redemption, before=before, after=held_facts(redemption))
+
+
+def held_facts(redemption: PendingRedemption) -> dict[str, Any]:
+    return {"ticket": redemption.ticket, "frozen_until": redemption.frozen_until}
+
+
+def hold_or_refuse(redemption: PendingRedemption, ticket: str) -> None:
     counts = _issued(redemption).update(
         gone_at=None, withdrawn_at=None, **({"ticket": ticket} if ticket else {})
     )
@@ -124,15 +140,26 @@ def claim_used(redemption: PendingRedemption) -> None:
     redemption.refresh_from_db()
 
 
-def void_ticket(installation: Installation, ticket: str) -> list[PendingRedemption]:
-    """An open sale was voided: what it held goes back. Gives all codes of that ticket."""
+def void_ticket(
+    installation: Installation, ticket: str, *, by: By | None = None
+) -> list[PendingRedemption]:
+    """An open sale was voided: what it held goes back, also what is found at the engine later only.
+
+    Gives all of that ticket. In a transaction; `by` goes into the trail.
+    """
+    of_ticket = PendingRedemption.objects.filter(installation=installation, ticket=ticket)
+    # Locked in the order in which a sale locks its codes.
     held = list(
-        PendingRedemption.objects.filter(installation=installation, ticket=ticket).select_related(
-            "member", "installation"
-        )
+        of_ticket.select_for_update(of=("self",))
+        .select_related("member", "installation")
+        .order_by("pk")
     )
+    of_ticket.filter(state__in=UNDER_WAY).update(reverse_when_found=True)
     for redemption in held:
-        redemption.end(Reason.VOIDED, gone_at=Now(), withdrawn_at=Now())
+        before = redemption.state
+        if redemption.end(Reason.VOIDED, gone_at=Now(), withdrawn_at=Now()) and by:
+            states = {"before": {"state": before}, "after": {"state": redemption.state}}
+            by.record("redemption.voided", redemption, **states)
     return held
 
 

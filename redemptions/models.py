@@ -1,13 +1,13 @@
 """The ledger of every attempt to spend points."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from django.db import models, transaction
 from django.db.models import F, Q
-from django.db.models.functions import Coalesce, Now
+from django.db.models.functions import Coalesce, Now, Upper
 
 from database.prepared import Prepared
 from members.models import Member
@@ -29,6 +29,11 @@ class PendingRedemptionQuerySet(models.QuerySet["PendingRedemption"]):
     def of_act(self, installation: Installation, act_key: str) -> "PendingRedemption | None":
         """The redemption that this key made, unless nothing was taken and it may be tried again."""
         return self.filter(acted(), installation=installation, act_key=act_key).first()
+
+    def with_codes(self, codes: Iterable[str]) -> "PendingRedemptionQuerySet":
+        """Those whose code is one of these, in whatever capitals."""
+        wanted = [Upper(models.Value(code)) for code in codes]
+        return self.alias(in_capitals=Upper("code")).filter(in_capitals__in=wanted)
 
     def to_settle(self) -> "PendingRedemptionQuerySet":
         """Uncertain ones whose history may be read again now."""
@@ -101,10 +106,16 @@ class PendingRedemption(models.Model):
     gone_at = models.DateTimeField(
         null=True, blank=True, help_text="The sale is open without the code, voided or gone."
     )
+    undone_by = models.ForeignKey(
+        Associate, models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    undone_why = models.CharField(max_length=200, blank=True)
     claimed_used_at = models.DateTimeField(
         null=True, blank=True, help_text="A till says that the sale was completed."
     )
-    sale = models.CharField(max_length=64, blank=True, help_text="The POS's id of the sale.")
+    sale = models.CharField(
+        max_length=255, blank=True, help_text="The sale's id at the engine, with its prefix."
+    )
     sold_at = models.DateTimeField(null=True, blank=True)
 
     requested_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -134,6 +145,17 @@ class PendingRedemption(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["state", "next_check_at"], name="redemptions_to_see_to"),
             models.Index(fields=["member", "state"], name="redemptions_of_a_member"),
+            models.Index(Upper("code"), name="redemptions_by_code"),
+            models.Index(fields=["sale"], name="redemptions_of_a_sale"),
+            # In the order in which the API lists them.
+            models.Index(
+                fields=["installation", "-requested_at", "-id"], name="redemptions_newest_first"
+            ),
+            # With that order, too: a planner without statistics would choose the one above instead.
+            models.Index(
+                fields=["installation", "ticket", "-requested_at", "-id"],
+                name="redemptions_of_a_ticket",
+            ),
         ]
         constraints: ClassVar = [
             models.CheckConstraint(

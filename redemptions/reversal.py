@@ -4,6 +4,7 @@ REVERSING is the promise. Recording the first attempt, before it is made, is the
 return. After a lost answer the history is read first; a refusal is settled by reading, too.
 """
 
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -48,10 +49,12 @@ def attempt(engine: Yotpo, redemption: PendingRedemption) -> None:
             settle_sold(redemption, sight)
             return
     engine_id = redemption.engine_id or find_engine_id(engine, redemption)
+    # One that stands still from here on asks no more: another may have asked, or a sale come.
+    asked_at = time.monotonic()
     if not record_attempt(redemption, sight, engine_id):
         return
     try:
-        engine.approve_cancellation(engine_id, redemption.code)
+        engine.approve_cancellation(engine_id, redemption.code, asked_at=asked_at)
     except Refused as refusal:
         settle_refusal(engine, redemption, refusal)
     else:

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from threading import Event
 from uuid import UUID
 
 import structlog
-from django.db import DatabaseError, IntegrityError
+from django.db import IntegrityError, InterfaceError, OperationalError
 from django.db.models import Q
 from django.db.models.functions import Now
 
@@ -24,6 +25,8 @@ log = structlog.get_logger(__name__)
 
 # So many of each kind in one pass: a long backlog is not held in memory.
 A_PASS = 100
+# Waiting longer for a turn would keep a worker from being told to stop. In seconds.
+A_TURN = 2.0
 PAUSE_AFTER_A_BUG = timedelta(minutes=1)
 
 
@@ -49,8 +52,12 @@ def see_to(engine: Yotpo, redemption: PendingRedemption) -> PendingRedemption:
     return redemption
 
 
-def see_to_all(engine: Yotpo) -> int:
-    """Everything that is due now. Returns how many rows were looked at."""
+def see_to_all(engine: Yotpo, stop: Event | None = None) -> int:
+    """Everything that is due now. Returns how many rows were looked at.
+
+    Once `stop` is set the row at hand is brought to its end and no other is begun. What does not
+    get its turn at the engine soon is left for the next pass.
+    """
     rows = PendingRedemption.objects.order_by("next_check_at")
     kinds = (
         rows.orphaned(answer_must_be_in()),
@@ -59,10 +66,18 @@ def see_to_all(engine: Yotpo) -> int:
         rows.to_reverse(),
     )
     due = [pk for kind in kinds for pk in kind.values_list("pk", flat=True)[:A_PASS]]
-    for pk in due:
-        engine.limits.wait_for_background()
+    for seen, pk in enumerate(due):
+        if not may_go_on(engine, stop or Event()):
+            return seen
         see_to_one(engine, pk)
     return len(due)
+
+
+def may_go_on(engine: Yotpo, stop: Event) -> bool:
+    """Told to stop while it waits for its turn, it does not take it."""
+    if stop.is_set() or not engine.limits.wait_for_background(longest=A_TURN):
+        return False
+    return not stop.is_set()
 
 
 def see_to_one(engine: Yotpo, pk: UUID) -> None:
@@ -71,7 +86,8 @@ def see_to_one(engine: Yotpo, pk: UUID) -> None:
         see_to(
             engine, PendingRedemption.objects.select_related("member", "installation").get(pk=pk)
         )
-    except DatabaseError:
+    except (OperationalError, InterfaceError):
+        # The database is away. Whatever else it raises is this row's alone.
         raise
     except Exception:
         log.exception("redemption.not_seen_to", redemption=str(pk))
@@ -127,7 +143,8 @@ def find_record(engine: Yotpo, row: HistoryItem) -> CodeRecord | None:
 
 def is_spoken_for(redemption: PendingRedemption, record: CodeRecord) -> bool:
     """Another row of ours has it. Codes can come again, so the engine's id counts as well."""
-    others = PendingRedemption.objects.exclude(pk=redemption.pk).filter(code=record.code)
+    rows = PendingRedemption.objects.with_codes([record.code])
+    others = rows.exclude(pk=redemption.pk).filter(code=record.code)
     if record.redemption_id is not None:
         others = others.filter(Q(engine_id=record.redemption_id) | Q(engine_id=None))
     return others.exists()

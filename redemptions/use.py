@@ -40,23 +40,30 @@ class CodeOutcome:
 
 
 def use(codes: Iterable[str], sale: str) -> list[CodeOutcome]:
-    """Mark the codes as used by the sale of that id at the POS, each in the order given.
+    """Mark the codes as used by the sale of that order id, each in the order given.
 
     In the transaction that records the sale, so that exactly one of use and reversal wins. The same
-    sale may come again. Raises RuntimeError outside a transaction.
+    sale may come again. A till may type other capitals than the engine's. Raises RuntimeError
+    outside a transaction.
     """
     if not transaction.get_connection().in_atomic_block:
         raise RuntimeError("Codes are used in the transaction that records their sale.")
     wanted = list(dict.fromkeys(filter(None, (code.strip() for code in codes))))
     rows = (
         PendingRedemption.objects.select_for_update(of=("self",))
-        .filter(code__in=wanted, state__in=NEAREST)
+        .with_codes(wanted)
+        .filter(state__in=NEAREST)
         .order_by("pk")
     )
     nearest: dict[str, PendingRedemption] = {}
-    for row in sorted(rows, key=lambda row: (NEAREST.index(State(row.state)), row.requested_at)):
+    ranked = sorted(rows, key=lambda row: (NEAREST.index(State(row.state)), row.requested_at))
+    for row in ranked:
         nearest.setdefault(row.code, row)
-    return [outcome_of(code, nearest.get(code), sale) for code in wanted]
+    for row in ranked:
+        nearest.setdefault(row.code.upper(), row)
+    return [
+        outcome_of(code, nearest.get(code) or nearest.get(code.upper()), sale) for code in wanted
+    ]
 
 
 def outcome_of(code: str, redemption: PendingRedemption | None, sale: str) -> CodeOutcome:

@@ -2,6 +2,7 @@
 
 import structlog
 from django.conf import settings
+from django.db import transaction
 
 from connectors.errors import NotFound
 from connectors.yotpo.client import Yotpo
@@ -11,6 +12,7 @@ from members.engine import engine
 from members.models import Member
 from outbox.errors import NotWanted
 from outbox.models import Delivery
+from redemptions.use import unuse
 from sales.models import Sale
 
 log = structlog.get_logger(__name__)
@@ -23,9 +25,8 @@ def tell_order(delivery: Delivery) -> None:
     """Raises NotWanted where the engine knows nobody by the buyer's email or phone."""
     sale = sale_of(delivery)
     client = engine()
-    if sale.member is None or not settings.ENGINE_KEYS_ORDERS:
-        buyer = read_buyer(client, sale)
-        note_before(sale, buyer)
+    if sale.member is None:
+        name_buyer(sale, read_buyer(client, sale))
     if sale.member is None:
         raise NotWanted
     client.create_order(order_of(sale, sale.member), asked_at=delivery.asked_at)
@@ -49,19 +50,28 @@ def read_buyer(client: Yotpo, sale: Sale) -> Customer:
         raise NotWanted from None
 
 
-def note_before(sale: Sale, buyer: Customer) -> None:
-    """Whose it is, and how things stood before the first attempt: a lost answer is read by it."""
+def name_buyer(sale: Sale, buyer: Customer) -> None:
+    if not buyer.email:
+        keep_to_be_claimed(sale)
+        raise NotWanted
+    sale.member = Member.objects.seen(buyer.email)
+    sale.email = sale.phone = None
+    sale.save(update_fields=["member", "email", "phone"])
+
+
+def note_before(delivery: Delivery) -> None:
+    """How the buyer stands before each attempt: a lost answer is read by it.
+
+    An earlier attempt is known to have come to nothing, and others of the buyer may lie between.
+    Raises NotWanted for a buyer whom the engine does not know.
+    """
+    sale = sale_of(delivery)
+    buyer = read_buyer(engine(), sale)
     if sale.member is None:
-        if not buyer.email:
-            keep_to_be_claimed(sale)
-            raise NotWanted
-        sale.member = Member.objects.seen(buyer.email)
-        sale.email = sale.phone = None
-        sale.save(update_fields=["member", "email", "phone"])
-    if sale.purchases_before is None and buyer.total_purchases is not None:
-        sale.purchases_before = buyer.total_purchases
-        sale.spent_cents_before = buyer.total_spend_cents
-        sale.save(update_fields=["purchases_before", "spent_cents_before"])
+        name_buyer(sale, buyer)
+    sale.purchases_before = buyer.total_purchases
+    sale.spent_cents_before = buyer.total_spend_cents
+    sale.save(update_fields=["purchases_before", "spent_cents_before"])
 
 
 def keep_to_be_claimed(sale: Sale) -> None:
@@ -78,11 +88,17 @@ def order_of(sale: Sale, member: Member) -> Order:
         currency=sale.currency,
         status=STATUS,
         completed_at=sale.completed_at,
-        coupon_codes=tuple(told["code"] for told in sale.coupon_codes),
+        coupon_codes=codes_of(sale),
         discount_cents=sale.discount_cents,
         store=sale.store.name if sale.store else "",
         associate=sale.associate.code if sale.associate else "",
     )
+
+
+def codes_of(sale: Sale) -> tuple[str, ...]:
+    """Each once, and as the engine wrote it: a till may have typed other capitals."""
+    told = [code.get("at_engine", code["code"]) for code in sale.coupon_codes]
+    return tuple(dict.fromkeys(told))
 
 
 def is_order_seen(delivery: Delivery) -> bool | None:
@@ -112,8 +128,15 @@ def flight_of_order(delivery: Delivery) -> str:
 
 
 def tell_refund(delivery: Delivery) -> None:
-    """The whole of a sale that was voided after the engine had heard of it."""
+    """The whole of a sale that was voided after the engine had heard of it.
+
+    Raises NotWanted where that did not: it was voided while the buyer turned out to be nobody's.
+    """
     sale = sale_of(delivery)
+    if sale.not_delivered:
+        with transaction.atomic():
+            unuse(sale.order_id)
+        raise NotWanted
     engine().create_refund(
         Refund(
             id=delivery.key,

@@ -10,6 +10,7 @@ import structlog
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
+from audit.record import By
 from database.encryption import blind_index
 from members.identity import email_identity
 from members.models import Member
@@ -56,16 +57,22 @@ class Recorded:
     is_new: bool
 
 
-def record(installation: Installation, new: NewSale, place: Place) -> Recorded:
+def record(
+    installation: Installation, new: NewSale, place: Place, *, by: By | None = None
+) -> Recorded:
     """Record it once, use its codes, and promise the engine its order: all or nothing.
 
-    The same again gives what is there. Raises OtherContent for the same id with other content.
+    `by` goes into the trail. The same again gives what is there. Raises OtherContent for the same
+    id with other content.
     """
     there = find_sale(installation, new.pos_id)
     if there is None:
         try:
             with transaction.atomic(durable=True):
-                return Recorded(write(installation, new, place), is_new=True)
+                sale = write(installation, new, place)
+                if by:
+                    by.record("sale.recorded", sale, after=facts_of(sale))
+                return Recorded(sale, is_new=True)
         except IntegrityError:
             # Told twice at the same time: the other one won.
             there = find_sale(installation, new.pos_id)
@@ -85,6 +92,7 @@ def write(installation: Installation, new: NewSale, place: Place) -> Sale:
     sale = Sale(
         installation=installation,
         pos_id=new.pos_id,
+        order_id=order_id_of(installation, new.pos_id),
         ticket=new.ticket,
         store=place.store,
         till=place.till,
@@ -115,9 +123,36 @@ def write(installation: Installation, new: NewSale, place: Place) -> Sale:
     return sale
 
 
+def order_id_of(installation: Installation, pos_id: str) -> str:
+    """Two POSes of one merchant may number alike, so each has a prefix; the first one's is empty.
+
+    Where that makes another installation's id nevertheless, as "A-" and "11" do of "A-1" and "1",
+    it gets a sign between that neither ids nor prefixes can have.
+    """
+    order_id = f"{installation.order_prefix}{pos_id}"
+    others = Sale.objects.exclude(installation=installation)
+    return f"{installation.pk}~{pos_id}" if others.filter(order_id=order_id).exists() else order_id
+
+
+def facts_of(sale: Sale) -> dict[str, Any]:
+    """For the trail: what it was, and what became of the redemptions that it used."""
+    return {
+        "sale": sale.pos_id,
+        "total_cents": sale.total_cents,
+        "currency": sale.currency,
+        "redemptions": {
+            told["redemption"]: told["outcome"]
+            for told in sale.coupon_codes
+            if "redemption" in told
+        },
+    }
+
+
 def told_of(code: CodeOutcome) -> dict[str, str]:
-    made_here = {"redemption": str(code.redemption.id)} if code.redemption else {}
-    return {"code": code.code, "outcome": code.outcome.value, **made_here}
+    told = {"code": code.code, "outcome": code.outcome.value}
+    if code.redemption is None:
+        return told
+    return told | {"redemption": str(code.redemption.id), "at_engine": code.redemption.code}
 
 
 def name_buyer(sale: Sale, new: NewSale, codes: list[CodeOutcome]) -> None:
@@ -156,24 +191,27 @@ class Voided:
     """The engine heard of the sale before, so it is told of a refund of the whole."""
 
 
-def void(installation: Installation, pos_id: str, reason: str = "") -> Voided:
+def void(
+    installation: Installation, pos_id: str, reason: str = "", *, by: By | None = None
+) -> Voided:
     """Take a sale back, or an open ticket where there is no sale of that id.
 
     Before the order's first attempt its delivery is withdrawn and its codes go back; after it, the
-    engine is told of a refund of the whole. A second void gives the same. Raises NoSuchSale.
+    engine is told of a refund of the whole. A second void gives the same. `by` goes into the trail.
+    Raises NoSuchSale.
     """
     with transaction.atomic(durable=True):
         sales = Sale.objects.select_for_update(of=("self",)).select_related("installation")
         sale = sales.filter(installation=installation, pos_id=pos_id).first()
         if sale is not None:
-            return void_sale(sale, reason)
-        codes = void_ticket(installation, pos_id)
+            return void_sale(sale, reason, by)
+        codes = void_ticket(installation, pos_id, by=by)
     if not codes:
         raise NoSuchSale
     return Voided(None, codes, refund=False)
 
 
-def void_sale(sale: Sale, reason: str) -> Voided:
+def void_sale(sale: Sale, reason: str, by: By | None) -> Voided:
     if sale.voided_at is None:
         untold = bool(sale.not_delivered) or withdraw(ORDER, sale.order_id)
         if untold:
@@ -185,6 +223,9 @@ def void_sale(sale: Sale, reason: str) -> Voided:
             voided_at=Now(), void_reason=reason[:200], not_delivered=sale.not_delivered
         )
         sale.refresh_from_db()
+        if by:
+            refund = {"refund": not untold}
+            by.record("sale.voided", sale, before=facts_of(sale), after=refund)
         log.info("sale.voided", sale=sale.pk, refund=not untold)
     return Voided(sale, codes_of(sale), refund=not sale.not_delivered)
 

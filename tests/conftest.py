@@ -27,10 +27,12 @@ def _static_files_are_looked_for_when_asked_for() -> None:
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker) -> None:
-    """On SQLite a test that commits is cleaned up after by DELETE, which the trail refuses."""
+    """A test that commits is cleaned up after by DELETE or TRUNCATE, which the trail refuses."""
+    emptying = {"sqlite": append_only.SQLITE, "postgresql": ["audit_entry_refuses_truncate"]}
+    on = " ON audit_entry" if connection.vendor == "postgresql" else ""
     with django_db_blocker.unblock():
-        if connection.vendor == "sqlite":
-            append_only.run(append_only.remove_sql("sqlite"), connection)
+        dropped = [f"DROP TRIGGER {name}{on}" for name in emptying[connection.vendor]]
+        append_only.run(dropped, connection)
 
 
 @pytest.fixture(scope="session")

@@ -152,7 +152,9 @@ class Yotpo:
             raise NotFound(*reply.call, reply.status)
         return reply.read(CodeRecord.parse)
 
-    def approve_cancellation(self, redemption_id: int, code: str) -> None:
+    def approve_cancellation(
+        self, redemption_id: int, code: str, *, asked_at: float | None = None
+    ) -> None:
         """https://loyaltyapi.yotpo.com/reference/approve-redemption-cancellation
 
         Gives the points of a redemption back and ends its code.
@@ -162,6 +164,7 @@ class Yotpo:
             {"reward_text": code},
             template=CANCELLATION,
             moves_points=True,
+            asked_at=asked_at,
         ).acknowledge()
 
     def create_order(self, order: Order, *, asked_at: float | None = None) -> None:

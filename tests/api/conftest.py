@@ -9,6 +9,7 @@ from api.rates import buckets
 from connectors.yotpo.client import Yotpo
 from members import last_known
 from members.models import Member
+from members.tiers import ladder
 from redemptions.models import PendingRedemption
 from redemptions.states import HAS_CODE, Reason, State
 from stores.models import Installation
@@ -22,6 +23,7 @@ def pos(
     """The POS of the shop; its engine is the sandbox."""
     monkeypatch.setattr(last_known, "batch", last_known.Batch())
     buckets.forget()
+    ladder.forget()
     yield Pos(installation)
     buckets.forget()
 

@@ -13,6 +13,7 @@ from redemptions.states import State
 from sandbox.control import Sandbox
 from stores.models import Installation
 from tests.api.pos import Pos, fields, kind
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
@@ -37,6 +38,17 @@ def test_a_member_is_found(pos: Pos, who: dict[str, str]) -> None:
     assert told["expiring"]["points"] == 200
     assert (told["live"], told["redeemable"]) == (True, {"ok": True, "reason": None})
     assert told["as_of"].endswith("Z")
+
+
+def test_the_next_tier_has_a_name(pos: Pos) -> None:
+    def next_name() -> str | None:
+        name: str | None = pos.post("members/lookup", {"email": "mara@example.com"}).json()["tier"][
+            "next_name"
+        ]
+        return name
+
+    # It is read beside the first look-up, which does not wait for it.
+    assert until(next_name, "the tiers were read") == "Gold"
 
 
 def test_a_phone_is_read_in_the_installations_region(pos: Pos, installation: Installation) -> None:

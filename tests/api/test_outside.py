@@ -8,8 +8,10 @@ from django.test import Client
 
 from access.models import ApiKey
 from api.rates import BUCKETS_KEPT, Buckets
+from connectors.errors import Refused
+from sales.models import Sale
 from stores.models import Installation
-from tests.api.pos import FIVE_OFF, Pos, kind
+from tests.api.pos import FIVE_OFF, Pos, fields, kind
 
 pytestmark = pytest.mark.django_db
 
@@ -79,7 +81,65 @@ def test_what_is_no_json(pos: Pos, body: bytes) -> None:
     assert (answer.status_code, kind(answer)) == (400, "malformed-json")
 
 
-@pytest.mark.parametrize("body", [b"", b"null", b"7", b'"a"', b"[]", b"NaN"], ids=range(6))
+NOT_READ_ALIKE = {
+    "not a number": (b'{"x": NaN}', "no NaN"),
+    "infinity": (b'{"x": [-Infinity]}', "no NaN and no Infinity"),
+    "a number beyond all": (b'{"x": 1e999}', "too large"),
+    "a number of many digits": (b'{"x": 1%s}' % (b"0" * 5000), "JSON object"),
+    "a name twice": (b'{"x": {"y": 1, "y": 2}}', "names a field twice"),
+    "too deep": (b'{"x": %s}' % (b"[" * 32 + b"]" * 32), "32 levels"),
+    "UTF-16": ('{"x": 1}'.encode("utf-16"), "in UTF-8"),
+}
+
+
+@pytest.mark.parametrize(("body", "words"), NOT_READ_ALIKE.values(), ids=NOT_READ_ALIKE)
+@pytest.mark.parametrize("path", ["members/lookup", "sales"])
+def test_what_two_programs_could_read_differently(
+    pos: Pos, path: str, body: bytes, words: str
+) -> None:
+    """A sale takes fields that it does not know; what no database keeps it does not take."""
+    answer = pos.send(path, body, key="k")
+    assert (answer.status_code, kind(answer)) == (400, "malformed-json")
+    assert words in answer.json()["detail"]
+
+
+NO_CHARACTERS = {
+    "half of one": (rb'{"x": ["y", "\ud83d"]}', "x.1"),
+    "half of one in a name": (rb'{"x": {"\udc00": 1}}', "x"),
+    "half of one in a name outside": (rb'{"\udc00": 1}', "body"),
+    "NUL": (rb'{"x": "a\u0000"}', "x"),
+}
+
+
+@pytest.mark.parametrize(("body", "field"), NO_CHARACTERS.values(), ids=NO_CHARACTERS)
+@pytest.mark.parametrize("path", ["members/lookup", "sales"])
+def test_what_is_no_character_is_named(pos: Pos, path: str, body: bytes, field: str) -> None:
+    answer = pos.send(path, body, key="k")
+    assert (answer.status_code, kind(answer)) == (422, "invalid-fields")
+    assert fields(answer) == {field}
+
+
+@pytest.mark.database
+@pytest.mark.parametrize(
+    "told",
+    [
+        rb'"\ud83d\ude00"',
+        b'"\xf0\x9f\x98\x80"',
+        rb'"\\u0000"',
+        b"1.5e3",
+        b"1%s" % (b"0" * 400),
+        b"[" * 31 + b"]" * 31,
+    ],
+    ids=["a pair", "the same in UTF-8", "a backslash", "a float", "long", "deep"],
+)
+def test_what_can_be_kept_is_kept(pos: Pos, told: bytes) -> None:
+    sale = b'\xef\xbb\xbf{"id": "s", "completed_at": "2026-11-21T09:41:00Z", "total_cents": 1,'
+    answer = pos.send("sales", sale + b'"currency": "USD", "x": %s}' % told)
+    assert answer.status_code == 201
+    assert Sale.objects.get().told == {"x": json.loads(told)}
+
+
+@pytest.mark.parametrize("body", [b"", b"null", b"7", b'"a"', b"[]"], ids=range(5))
 def test_what_is_no_object(pos: Pos, body: bytes) -> None:
     answer = pos.send("members/lookup", body)
     assert (answer.status_code, kind(answer)) == (422, "invalid-fields")
@@ -179,3 +239,28 @@ def test_a_bug_is_logged_with_its_route(pos: Pos, monkeypatch: Any, caplog: Any)
 def test_the_api_never_answers_with_a_page(pos: Pos) -> None:
     answer = Client(raise_request_exception=False).delete("/api/v1/members")
     assert kind(answer) == "method-not-allowed"
+
+
+def test_a_strange_host_is_told_no_page(pos: Pos) -> None:
+    answer = pos.client.get("/api/v1/redemptions", headers={"Host": "evil.example"})
+    assert (answer.status_code, kind(answer)) == (400, "bad-request")
+
+
+def test_what_fails_before_a_call_is_told_no_page(pos: Pos, monkeypatch: Any) -> None:
+    def fail(*_args: object) -> None:
+        raise RuntimeError("here it is")
+
+    monkeypatch.setattr("access.middleware.BearerMiddleware.__call__", fail)
+    answer = pos.get("redemptions")
+    assert (answer.status_code, kind(answer)) == (500, "internal")
+    assert "here it is" not in answer.content.decode()
+
+
+def test_words_that_are_no_text_can_be_told(pos: Pos, monkeypatch: Any) -> None:
+    """The engine's own words may hold half of a surrogate pair."""
+
+    def refuse(*_args: object) -> None:
+        raise Refused("yotpo", "GET", "/customers", 422, words="no \ud800")
+
+    monkeypatch.setattr("api.members.find_or_recall", refuse)
+    assert kind(pos.post("members/lookup", MARA)) == "engine-said-no"

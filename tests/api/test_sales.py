@@ -76,6 +76,11 @@ BAD = {
     "less than nothing": {"total_cents": -1},
     "half a cent": {"total_cents": 0.5},
     "a time without a zone": {"completed_at": "2026-11-21T09:41:00"},
+    "seconds since 1970": {"completed_at": 1763736060},
+    "the same as a text": {"completed_at": "1763736060"},
+    "a day": {"completed_at": "2026-11-21"},
+    "a time before all zones": {"completed_at": "0001-01-01T00:00:00+14:00"},
+    "a time after all years": {"completed_at": "9999-12-31T23:59:59-14:00"},
     "no currency": {"currency": "dollars"},
     "no email": {"email": "mara"},
     "one code as a text": {"coupon_codes": "LP-1"},
@@ -88,6 +93,27 @@ def test_what_can_not_be_is_named(pos: Pos, wrong: dict[str, Any]) -> None:
     assert answer.status_code == 422
     assert [error["field"] for error in answer.json()["errors"]] == list(wrong)
     assert not Sale.objects.exists()
+
+
+def test_a_till_without_a_clock_sells_as_well(pos: Pos) -> None:
+    assert pos.post("sales", SALE | {"completed_at": "1970-01-01 00:00:00Z"}).status_code == 201
+
+
+def test_a_price_beyond_all_money_is_named(pos: Pos) -> None:
+    item = {"sku": "1", "name": "Mug", "quantity": 1, "unit_price_cents": 10**16}
+    answer = pos.post("sales", SALE | {"items": [item]})
+    assert [error["field"] for error in answer.json()["errors"]] == ["items.0.unit_price_cents"]
+
+
+@pytest.mark.parametrize(
+    "buyer",
+    [{"email": "", "phone": "(415) 555-0123"}, {"email": MARA, "phone": ""}],
+    ids=["no email", "no phone"],
+)
+def test_an_empty_text_is_as_good_as_none(pos: Pos, buyer: dict[str, str]) -> None:
+    """Many a POS sends every field, filled in or not."""
+    answer = pos.post("sales", SALE | buyer)
+    assert (answer.status_code, answer.json()["delivery"]) == (201, "pending")
 
 
 def test_a_void_before_the_order_went_gives_the_points_back(

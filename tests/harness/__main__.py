@@ -9,12 +9,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from needs import POSTGRES
-from tests.harness.run import SECONDS_BETWEEN_BLOWS, Outcome, run
+from tests.harness.run import HISTORIES_FOR_A_BLOW, Outcome, run
 from tests.harness.shop import output_folder, running_shop
 from tests.support.servers import postgres_database, sqlite_database
 from with_postgres import temporary_postgres
 
-DATABASES = ["sqlite", "postgres"]
+DATABASES = {"sqlite": "SQLite", "postgres": "PostgreSQL"}
 
 
 def main() -> int:
@@ -31,8 +31,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--databases", default=",".join(DATABASES))
     words = "whether the engine takes the ids of orders and refunds as keys (on,off: in turn)"
     parser.add_argument("--keys", default="on,off", help=words)
-    parser.add_argument("--every", type=float, default=SECONDS_BETWEEN_BLOWS,
-                        help="mean seconds between two kills or locks; 0 for none")  # fmt: skip
+    parser.add_argument("--every", type=float, default=HISTORIES_FOR_A_BLOW,
+                        help="histories for one kill or lock; 0 for none")  # fmt: skip
     return parser.parse_args()
 
 
@@ -61,6 +61,7 @@ def run_with(name: str, keys: str, numbers: list[int], asked: argparse.Namespace
         )
         outcome = run(shop, asked.seed, numbers, every=asked.every)
     tell(title, asked.seed, outcome)
+    say(row(name, keys, asked.seed, outcome))
     (folder / f"findings-{title}.txt").write_text(outcome.report)
     return 1 if outcome.wrong else 0
 
@@ -87,6 +88,13 @@ def tell(name: str, seed: int, outcome: Outcome) -> None:
         told = ", ".join(f"{count} {what}" for what, count in sorted(counts.items()))
         say(f"  {title}: {told}")
     say(f"  wrong: {len(outcome.wrong)}")
+
+
+def row(name: str, keys: str, seed: int, outcome: Outcome) -> str:
+    """As a line of the table in docs/reliability.md."""
+    cells = [f"{DATABASES[name]}, {keys}", seed, outcome.histories, outcome.blows.total()]
+    cells += [f"{outcome.seconds:.0f} s", len(outcome.wrong)]
+    return f"| {' | '.join(map(str, cells))} |"
 
 
 def say(words: str) -> None:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import requests
+
 from sandbox.control import SandboxError
 from tests.harness.pos import Answer, Pos
 from tests.harness.shop import DEADLINE_SECONDS, UNASKED, Shop
@@ -19,7 +21,9 @@ from tests.harness.shop import DEADLINE_SECONDS, UNASKED, Shop
 OFFERS: dict[int, int | None] = {90121: 500, 90122: 950, 90130: None}
 # None of them equals a price, so that only what is planted is ambiguous.
 CHOSEN_POINTS = (37, 120, 260)
-LATE = DEADLINE_SECONDS + 1
+# Later than our deadline, and surely before the settle time: what an engine does after that, no
+# reading can know.
+LATE = DEADLINE_SECONDS + 0.7
 
 Fault = tuple[str, dict[str, Any]]
 # What may happen to a call that asks for points or a code.
@@ -72,6 +76,7 @@ class Code:
     reversed_answer: int = 0
     outcomes: list[str] = field(default_factory=list)
     """What sales that named it were told."""
+    used_by: set[str] = field(default_factory=set)
 
 
 @dataclass
@@ -97,21 +102,35 @@ class History:
         self.must_dispute: set[str] = set()
         """Keys of acts whose answer was lost while the member redeemed the same online."""
         self.sold_twice: set[str] = set()
+        self.ids: dict[str, str] = {}
+        """Of each key, the redemption that the till was told of."""
+        self.may_go_back: set[str] = set()
+        """Redemptions whose points may be given back: withdrawn, voided, or left alone."""
+        self.must_end: dict[str, str] = {}
+        """Redemption -> the state that it must end in; scripts know it."""
+        self.met: list[tuple[str, str, dict[str, Any]]] = []
+        """Faults that the sandbox played: endpoint, kind, whose call."""
         self.log: list[str] = []
         self.surprises: list[str] = []
-        self._faults: list[int] = []
+        self._faults: list[tuple[int, tuple[str, str, dict[str, Any]]]] = []
         self._started = time.monotonic()
 
     def note(self, what: str) -> None:
         self.log.append(f"{time.monotonic() - self._started:7.3f} {what}")
 
-    def run(self) -> None:
+    def begin(self) -> bool:
+        """The member is there, and was looked up."""
         self.shop.sandbox.add_member(email=self.email, points=self.opening)
         found = self.pos.insist("members/lookup", {"email": self.email})
         if found.status != 200:
             self.surprises.append(f"the look-up was answered {found}")
-            return
+            return False
         self.member = str(found.body["id"])
+        return True
+
+    def run(self) -> None:
+        if not self.begin():
+            return
         for _ in range(self.rng.randint(2, 6)):
             self.rng.choices(*zip(*STEPS, strict=True))[0](self)  # type: ignore[call-overload]
         self.clear_faults()
@@ -120,19 +139,24 @@ class History:
 
     def plant(self, endpoint: str, among: list[Fault], match: dict[str, Any]) -> None:
         kind, details = self.rng.choice(among)
-        self._faults.append(self.shop.sandbox.fault(endpoint, kind, match=match, **details))
+        self.fault(endpoint, kind, match, **details)
+
+    def fault(self, endpoint: str, kind: str, match: dict[str, Any], **details: Any) -> int:
+        number = self.shop.sandbox.fault(endpoint, kind, match=match, **details)
+        self._faults.append((number, (endpoint, kind, match)))
         self.note(f"fault {endpoint} {kind} {details}")
+        return number
 
     def perhaps(self, share: float, endpoint: str, among: list[Fault], **match: Any) -> None:
         if self.rng.random() < share:
             self.plant(endpoint, among, match)
 
     def clear_faults(self) -> None:
-        for fault in self._faults:
+        for number, fault in self._faults:
             try:
-                self.shop.sandbox.clear_fault(fault)
+                self.shop.sandbox.clear_fault(number)
             except SandboxError:
-                continue  # it was met
+                self.met.append(fault)
         self._faults = []
 
     # Steps.
@@ -151,15 +175,19 @@ class History:
     def ask(self, body: dict[str, Any], key: str, *, insist: bool = False) -> Answer:
         """Ask for a code; the first answer that says something, or the only one."""
         answer = self.pos.post("redemptions", body, key)
-        self.heard(answer, first=True, what=f"redeem {body['offer_id']} {key}")
+        self.heard(answer, key, first=True, what=f"redeem {body['offer_id']} {key}")
         if insist and not answer.is_definite:
             answer = self.pos.insist("redemptions", body, key)
-            self.heard(answer, first=False, what=f"redeem again {key}")
+            self.heard(answer, key, first=False, what=f"redeem again {key}")
         return answer
 
-    def heard(self, answer: Answer, *, first: bool, what: str) -> None:
+    def heard(self, answer: Answer, key: str, *, first: bool, what: str) -> None:
         self.note(f"{what} -> {answer} {answer.body.get('id', '')}")
         self.check_answer(answer, what)
+        if answer.status in {200, 201, 202}:
+            told = answer.body["id"]
+            if self.ids.setdefault(key, told) != told:
+                self.surprises.append(f"the key {key} made {self.ids[key]}, then {told}")
         if answer.status in {200, 201} and answer.body.get("code"):
             body = answer.body
             known = self.codes.setdefault(
@@ -183,7 +211,7 @@ class History:
         self.perhaps(0.4, "POST /redemptions", REDEEM_FAULTS, customer_email=self.email)
         body, key = self.choose(), self.new_key()
         self.together(*[lambda: self.ask(body, key)] * self.rng.randint(2, 3))
-        self.heard(self.pos.post("redemptions", body, key), first=False, what=f"repeat {key}")
+        self.heard(self.pos.post("redemptions", body, key), key, first=False, what=f"repeat {key}")
 
     def redeem_two_keys(self) -> None:
         self.perhaps(0.3, "POST /redemptions", REDEEM_FAULTS, customer_email=self.email)
@@ -197,11 +225,7 @@ class History:
         if self.shop.sandbox.balance(self.email) < 2 * price:
             return self.redeem()
         self.clear_faults()
-        self._faults.append(
-            self.shop.sandbox.fault(
-                "POST /redemptions", "late", seconds=LATE, match={"customer_email": self.email}
-            )
-        )
+        self.fault("POST /redemptions", "late", {"customer_email": self.email}, seconds=LATE)
         key, before = self.new_key(), self.made_at_engine()
         body = {"member": {"id": self.member}, "offer_id": offer}
         with ThreadPoolExecutor(1) as pool:
@@ -260,12 +284,15 @@ class History:
                          reward_text=code.code)  # fmt: skip
             self.reverse_one(code, withdrawn=self.rng.random() < 0.8)
 
-    def reverse_one(self, code: Code, *, withdrawn: bool = True) -> None:
+    def reverse_one(self, code: Code, *, withdrawn: bool = True) -> Answer:
+        if withdrawn:
+            self.may_go_back.add(code.id)
         answer = self.pos.post(f"redemptions/{code.id}/reverse", {"withdrawn": withdrawn})
         self.check_answer(answer, "reverse")
         self.note(f"reverse {code.id} withdrawn={withdrawn} -> {answer}")
         if answer.status in {200, 202}:
             code.reversed_answer = code.reversed_answer or answer.status
+        return answer
 
     def sell(self) -> None:
         """With a code or without; the same code may come in a second sale."""
@@ -308,6 +335,22 @@ class History:
             for code in self.codes.values():
                 if code.code == one["code"]:
                     code.outcomes.append(one["outcome"])
+                    if one["outcome"] == "used":
+                        code.used_by.add(pos_id)
+
+    def send_order(self, pos_id: str) -> None:
+        """As our worker would, of which there seems to be one more."""
+        sale = self.sales[pos_id].body
+        body = {
+            "customer_email": self.email,
+            "order_id": pos_id,
+            "total_amount_cents": sale["total_cents"],
+            "currency_code": sale["currency"],
+            "coupon_code": ",".join(codes_of(self.sales[pos_id])),
+        }
+        url = f"{self.shop.sandbox.base_url}/orders"
+        headers = self.shop.sandbox.headers
+        requests.post(url, json=body, headers=headers, timeout=10).raise_for_status()
 
     def void(self) -> None:
         ids = [pos_id for pos_id in self.sales if pos_id not in self.sold_twice]
@@ -316,6 +359,8 @@ class History:
 
     def void_one(self, pos_id: str) -> None:
         self.perhaps(0.3, "POST /refunds", TELL_FAULTS, order_id=pos_id)
+        named = codes_of(self.sales[pos_id])
+        self.may_go_back |= {code.id for code in self.codes.values() if code.code in named}
         answer = self.pos.insist(f"sales/{pos_id}/void", {})
         self.check_answer(answer, "void")
         self.note(f"void {pos_id} -> {answer.status} refund={answer.body.get('refund')}")
@@ -331,6 +376,7 @@ class History:
     def let_lease_end(self, code: Code) -> None:
         self.perhaps(0.3, "POST /redemptions/*/cancellation_completed", TELL_FAULTS,
                      reward_text=code.code)  # fmt: skip
+        self.may_go_back.add(code.id)
         # As it is when nothing was heard of it for so long: due in this very moment, or just now.
         ahead = timedelta(seconds=self.rng.uniform(0, 1.5))
         self.shop.database.execute(

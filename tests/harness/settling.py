@@ -6,7 +6,7 @@ from datetime import timedelta
 from tests.harness.shop import DEADLINE_SECONDS, UNASKED, Shop
 
 LONGEST_SECONDS = 180.0
-LOOK_EVERY_SECONDS = 0.5
+LOOK_EVERY_SECONDS = 0.25
 # A process that is at a row says so by its next_check_at, at most so far ahead (redemptions/
 # timing.py, reversal_claim). What lies further is a pause, and only pauses are cut short.
 CLAIM = timedelta(seconds=4 * DEADLINE_SECONDS + 5 + 1)
@@ -31,15 +31,17 @@ def still_open(shop: Shop) -> list[tuple[object, ...]]:
     return shop.database.execute(OPEN, shop.moment(timedelta(seconds=2) - UNASKED))
 
 
-def settle(shop: Shop) -> list[str]:
-    """Returns what did not end in time; empty where all did."""
+def settle(
+    shop: Shop, *, patience: float = PATIENCE_SECONDS, longest: float = LONGEST_SECONDS
+) -> list[str]:
+    """Returns what did not end in `longest` seconds; empty where all did."""
     begun = time.monotonic()
     while rows := still_open(shop):
         spent = time.monotonic() - begun
-        if spent > LONGEST_SECONDS:
+        if spent > longest:
             return [f"never ended: {' '.join(map(str, row))}" for row in rows]
         press(shop)
-        if spent > PATIENCE_SECONDS:
+        if spent > patience:
             let_half_an_hour_pass(shop)
         time.sleep(LOOK_EVERY_SECONDS)
     return []

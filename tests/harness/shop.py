@@ -2,19 +2,21 @@
 
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sandbox.control import Sandbox
-from tests.support.servers import ROOT, Database, Panel, environment, manage
+from tests.support.servers import ROOT, Database, Panel, environment
 
 # Short, so that a lost answer is settled in seconds; a till's real ones are 10 and 120.
 DEADLINE_SECONDS = 1.5
-SETTLE_SECONDS = 3.0
+SETTLE_SECONDS = 4.0
 WEB_PROCESSES = 4
 WORKERS = 2
 # Longer than a run: a lease ends where a history says so.
@@ -28,6 +30,16 @@ SETTINGS = {
     "API_RATE_PER_SECOND": "10000",
     "API_BURST": "10000",
 }
+# A folder made by `make_ready`, in the environment.
+READY_MADE = "HARNESS_READY_MADE"
+# In one process: starting one costs more than either.
+SET_UP = """
+import sys, django
+from django.core.management import call_command
+django.setup()
+call_command("migrate", verbosity=0)
+call_command("create_installation", *sys.argv[1:])
+"""
 # One that did not end in this time is run again; nobody waits for a killed one that long here.
 JOB_IS_DEAD_AFTER = timedelta(seconds=60)
 
@@ -36,11 +48,11 @@ class Worker:
     """`manage.py run_worker`, in a process of its own."""
 
     def __init__(self, env: dict[str, str], log: Path) -> None:
-        self._env, self._log = env, log
+        self._env, self.log = env, log
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        with self._log.open("ab") as log:
+        with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "manage.py", "run_worker"],
                 cwd=ROOT,
@@ -56,13 +68,9 @@ class Worker:
             self._process.kill()
             self._process.wait()
 
-    def stop(self) -> None:
-        if self._process is not None and self._process.poll() is None:
-            self._process.terminate()
-            try:
-                self._process.wait(20)
-            except subprocess.TimeoutExpired:
-                self.kill()
+    @property
+    def pid(self) -> int:
+        return self._process.pid if self._process else 0
 
 
 class Shop:
@@ -80,6 +88,8 @@ class Shop:
     ) -> None:
         self.sandbox, self.database, self.panel = sandbox, database, panel
         self.workers, self.api_key, self.keyed_orders = workers, api_key, keyed_orders
+        self.worker_log = workers[0].log
+        self.workers_died_at: list[datetime] = []
 
     def web_pids(self) -> list[int]:
         """gunicorn's workers; it starts another for one that dies."""
@@ -87,6 +97,19 @@ class Shop:
         assert process is not None
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
         return [int(pid) for pid in children.read_text().split()]
+
+    def kill_web(self, *pids: int) -> None:
+        """These, or else all."""
+        for pid in pids or self.web_pids():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def kill_worker(self, worker: Worker) -> None:
+        """Another takes its place at once."""
+        self.workers_died_at.append(datetime.now(UTC))
+        worker.kill()
+        worker.start()
+        self.free_dead_jobs()
 
     def moment(self, ahead: timedelta = timedelta(0)) -> object:
         """So far from now, as the database stores it."""
@@ -108,7 +131,13 @@ class Shop:
 
 @contextmanager
 def running_shop(
-    database: Database, folder: Path, *, name: str, keyed_orders: bool = True
+    database: Database,
+    folder: Path,
+    *,
+    name: str,
+    keyed_orders: bool = True,
+    web_processes: int = WEB_PROCESSES,
+    worker_processes: int = WORKERS,
 ) -> Iterator[Shop]:
     """Migrated and serving. Logs go to `folder`.
 
@@ -118,21 +147,52 @@ def running_shop(
         sandbox.switch(orders_idempotent=keyed_orders, refunds_idempotent=keyed_orders)
         keys = {"ENGINE_KEYS_ORDERS": str(int(keyed_orders))}
         env = environment(sandbox, database.url, **SETTINGS, **keys)
-        manage(env, "migrate", "--verbosity=0")
-        words = ["--pos", "generic", "--origin", "http://127.0.0.1", "--json"]
-        words += ["--id", INSTALLATION, "--unasked-reverse-minutes", str(UNASKED.seconds // 60)]
-        key = json.loads(manage(env, "create_installation", "Harness", *words))["api_key"]
+        key = set_up(env)
         panel = Panel(env, database, folder / f"harness-web-{name}.log")
-        workers = [Worker(env, folder / f"harness-worker-{name}.log") for _ in range(WORKERS)]
+        workers = [
+            Worker(env, folder / f"harness-worker-{name}.log") for _ in range(worker_processes)
+        ]
         try:
-            panel.start(workers=WEB_PROCESSES)
             for worker in workers:
                 worker.start()
+            panel.start(workers=web_processes)
             yield Shop(sandbox, database, panel, workers, api_key=key, keyed_orders=keyed_orders)
         finally:
             for worker in workers:
-                worker.stop()
+                worker.kill()  # all has ended, or will not
             panel.stop()
+
+
+def set_up(env: dict[str, str]) -> str:
+    """Tables and an installation; gives its API key."""
+    ready = os.environ.get(READY_MADE)
+    if ready:
+        shutil.copy(Path(ready, "db.sqlite3"), env["DATABASE_URL"].removeprefix("sqlite:///"))
+        return Path(ready, "key").read_text()
+    return set_up_anew(env)
+
+
+def make_ready(folder: Path) -> None:
+    """A SQLite database for many shops, made once: name the folder in READY_MADE."""
+    with Sandbox.start(rate=None) as sandbox:
+        env = environment(sandbox, f"sqlite:///{folder / 'db.sqlite3'}", **SETTINGS)
+        (folder / "key").write_text(set_up_anew(env))
+
+
+def set_up_anew(env: dict[str, str]) -> str:
+    words = ["Harness", "--pos", "generic", "--origin", "http://127.0.0.1", "--json"]
+    words += ["--id", INSTALLATION, "--unasked-reverse-minutes", str(UNASKED.seconds // 60)]
+    done = subprocess.run(
+        [sys.executable, "-c", SET_UP, *words],
+        cwd=ROOT,
+        env={**env, "DJANGO_SETTINGS_MODULE": "loyalty_panel.settings"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return str(json.loads(done.stdout)["api_key"])
 
 
 def output_folder() -> Path:

@@ -59,6 +59,16 @@ SECRETS: dict[str, tuple[str, str | None, str]] = {
         throwaway_secret("SECRET_KEY"),
         "SECRET_KEY is a default",
     ),
+    "SECRET_KEY_FALLBACKS second one short": (
+        "SECRET_KEY_FALLBACKS",
+        f"{fernet_key()},short",
+        "SECRET_KEY_FALLBACKS is shorter than 32",
+    ),
+    "SECRET_KEY_FALLBACKS the demo's": (
+        "SECRET_KEY_FALLBACKS",
+        throwaway_secret("SECRET_KEY"),
+        "SECRET_KEY_FALLBACKS is a default",
+    ),
     "BLIND_INDEX_KEY missing": ("BLIND_INDEX_KEY", None, "BLIND_INDEX_KEY is not set"),
     "BLIND_INDEX_KEY short": ("BLIND_INDEX_KEY", "Zk3u8dQ", "BLIND_INDEX_KEY is shorter than 32"),
     "BLIND_INDEX_KEY the demo's": (

@@ -5,12 +5,18 @@ from io import StringIO
 
 import pytest
 from cryptography.fernet import Fernet
+from django.apps import apps
 from django.core.management import call_command
+from django.utils import timezone
 
 from access.models import LaunchSecret
-from database.encryption import DecryptionFailed, blind_index
+from api.models import KeyedCall
+from database.encryption import DecryptionFailed, EncryptedTextField, blind_index
+from members.last_known import row_of
+from members.lookup import FoundMember
 from members.management.commands import rotate_keys
 from members.models import Member
+from sales.models import Sale
 from stores.models import Installation
 
 pytestmark = pytest.mark.database
@@ -88,6 +94,41 @@ def test_a_launch_secret_is_written_anew_too(installation: Installation, setting
     remove_old_keys(settings)
     secrets = LaunchSecret.objects.order_by("id").values_list("secret", flat=True)
     assert list(secrets) == [issued.secret, ""]
+
+
+ENCRYPTED = {
+    (model, field.name)
+    for model in apps.get_models()
+    for field in model._meta.concrete_fields
+    if isinstance(field, EncryptedTextField)
+}
+
+
+def test_nothing_encrypted_is_left_behind(
+    people: list[Member], installation: Installation, settings
+) -> None:
+    """One row of each model with such a column: a new model must be added here."""
+    LaunchSecret.issue(installation)
+    known = FoundMember(
+        people[0].id, ADDRESSES[0], None, None, None, 1, None, None, True, timezone.now()
+    )
+    row_of(known).save()
+    KeyedCall.objects.create(
+        installation=installation, route="r", key="k", runner=None, status=404, refusal="no"
+    )
+    sale = {"total_cents": 1, "currency": "USD", "completed_at": timezone.now()}
+    to_claim = {"email": ADDRESSES[0], "phone": "+14155550123"}
+    Sale.objects.create(installation=installation, pos_id="1", **sale, **to_claim)
+    add_new_key(settings)
+    settings.BLIND_INDEX_KEY = NEW_INDEX_KEY
+    rotate()
+    remove_old_keys(settings)
+    read = {
+        (model, name): bool(model._base_manager.values_list(name, flat=True)[0])
+        for model, name in ENCRYPTED
+    }
+    assert read == dict.fromkeys(ENCRYPTED, True)
+    assert Sale.objects.get().email_index == blind_index(ADDRESSES[0])
 
 
 def test_the_old_key_cannot_be_removed_without_it(people: list[Member], settings) -> None:

@@ -8,11 +8,16 @@ from outbox.routes import Route
 
 
 class OtherSide:
-    """`says` and `reads` are used up one by one; then it accepts, and shows what it accepted."""
+    """`says`, `reads` and `notes` are used up one by one; then it accepts, and shows what it
+    accepted.
+    """
 
     def __init__(self) -> None:
         self.says: list[Any] = []
         self.reads: list[Any] = []
+        self.notes: list[Any] = []
+        self.noted: list[str] = []
+        self.while_noting: Callable[[Delivery], None] = lambda _delivery: None
         self.calls: list[str] = []
         self.readings: list[str] = []
         self.done: list[str] = []
@@ -24,6 +29,11 @@ class OtherSide:
         self.calls.append(delivery.key)
         self.meanwhile(delivery)
         return str(answer(self.says, "accepted"))
+
+    def before(self, delivery: Delivery) -> None:
+        self.noted.append(delivery.key)
+        answer(self.notes, None)
+        self.while_noting(delivery)
 
     def seen(self, delivery: Delivery) -> bool | None:
         self.readings.append(delivery.key)
@@ -55,6 +65,7 @@ def routes_to(side: OtherSide) -> dict[str, Route]:
     return {
         "order": Route(**ends, seen=side.seen, idempotent=True),
         "adjustment": Route(**ends, seen=side.seen, one_in_flight_by=member),
+        "noted": Route(**ends, before=side.before, seen=side.seen),
         "blind": Route(**ends),
         "blind_keyed": Route(**ends, idempotent=True),
     }

@@ -190,6 +190,16 @@ class TestAPeriodicJob:
         engine.run_waiting()
         assert jobs.runs == ["count"]
 
+    def test_runs_on_when_the_clock_was_set_back(self, engine):
+        ahead = Now() + timedelta(hours=1)
+        PeriodicJob.objects.create(
+            name="tests.outbox.jobs.count", slot=10**6, ended_slot=10**6 - 1, began_at=ahead
+        )
+        tick()
+        tick()
+        engine.run_waiting()
+        assert jobs.runs == ["count"]
+
     def test_that_fails_runs_again_in_its_next_slot(self, engine, settings):
         settings.PERIODIC_JOBS = {"tests.outbox.jobs.fail": 10**9}
         for _ in range(2):

@@ -100,6 +100,18 @@ class TestTheBreaker:
         clock.now += REFRESH_SECONDS
         assert other.lets_through() and one.lets_through()
 
+    def test_that_another_closed_holds_up_no_worker_that_only_asks_how_long(self, process, clock):
+        one, other = process(), process()
+        fail(one)
+        clock.now += REFRESH_SECONDS
+        other.closed_for()
+        open_time_passes(clock)
+        assert one.lets_through() and not other.lets_through()
+
+        one.note(True)
+        clock.now += REFRESH_SECONDS
+        assert other.closed_for() == 0
+
     def test_opens_again_for_all_when_the_probe_fails(self, process, clock):
         one, other = process(), process()
         fail(one)
@@ -246,6 +258,24 @@ class TestTheBucket:
         one.wait_for_background()
         other.wait_for_background()
         assert clock.now - started == pytest.approx(4 + 4.2, abs=0.2)
+
+    def test_stands_still_while_any_process_is_told_to_wait(self, clock):
+        started = clock.now
+        till, worker = self.bucket(clock), self.bucket(clock)
+        worker.wait_for_background()
+        till.note_throttled(5)
+        worker.wait_for_background()
+        assert clock.now - started == pytest.approx(5, abs=0.2)
+
+    def test_is_told_of_many_waits_at_once_only_once(self, clock, django_assert_max_num_queries):
+        till = self.bucket(clock)
+        with django_assert_max_num_queries(6):
+            for _ in range(50):
+                till.note_throttled(1)
+
+    def test_goes_on_when_the_clock_was_set_back(self, clock):
+        OutsideSystem.objects.create(system="shop", next_slot_at=Now() + timedelta(hours=1))
+        assert self.bucket(clock).wait_for_background(longest=2)
 
     def test_gives_each_of_many_at_once_a_slot_of_its_own(self):
         slots: list[float] = []

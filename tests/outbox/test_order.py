@@ -7,7 +7,7 @@ import pytest
 from connectors.errors import Refused, ReplyLost, Unavailable
 from outbox.claims import claim_to_send
 from outbox.engines import engine
-from outbox.ledger import find, withdraw
+from outbox.ledger import find, send_again, withdraw
 from outbox.models import Delivery
 from outbox.states import State
 from outbox.worker import deliver
@@ -114,3 +114,16 @@ class TestOfOneMember:
         work(promise("adjustment", key="1", **self.MARA))
         promise("adjustment", key="2", **self.MARA)
         assert ready() == {"2"}
+
+    def test_one_that_a_person_sends_again_waits_for_who_is_under_way(
+        self, promise, work, side, settings
+    ):
+        settings.ENGINE_SETTLE_SECONDS = 0.0
+        side.says, side.reads = [ReplyLost(*CALL)], [None, None]
+        parked = promise("adjustment", key="1", **self.MARA)
+        for _ in range(3):
+            work(parked)
+        claim_to_send(promise("adjustment", key="2", **self.MARA).pk)
+
+        assert not send_again(parked)
+        assert parked.state == State.PARKED

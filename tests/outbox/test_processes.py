@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.outbox.over_http import Shop
-from tests.support.servers import ROOT, Database, manage
+from tests.support.servers import ROOT, Database
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
@@ -30,7 +30,7 @@ def shop() -> Iterator[Shop]:
 
 @pytest.fixture
 def env(shop: Shop, each_database: Database) -> dict[str, str]:
-    env = {
+    return {
         "LOYALTY_MODE": "demo",
         "DATABASE_URL": each_database.url,
         "SHOP_URL": shop.url,
@@ -38,8 +38,6 @@ def env(shop: Shop, each_database: Database) -> dict[str, str]:
         "ENGINE_SETTLE_SECONDS": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-    manage(env, "migrate", "--verbosity", "0")
-    return env
 
 
 class Worker:

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from django.db import transaction
+from django.db import DataError, IntegrityError, OperationalError, transaction
 from django.db.models.functions import Now
 
 from connectors.errors import (
@@ -14,7 +14,7 @@ from connectors.errors import (
     Throttled,
     Unavailable,
 )
-from outbox.claims import claim_to_send, free_the_dead
+from outbox.claims import claim_to_send, free_the_dead, set_out
 from outbox.errors import NotWanted
 from outbox.ledger import send_again, withdraw
 from outbox.limits import limits_of
@@ -22,7 +22,7 @@ from outbox.models import Attempt, Delivery
 from outbox.policy import Done
 from outbox.routes import route_of
 from outbox.states import Outcome, Reason, State
-from outbox.worker import conclude, deliver, draining
+from outbox.worker import LONGEST_TURN_SECONDS, conclude, deliver, draining
 from tests.outbox.conftest import Promise, Work, outcomes
 from tests.outbox.other_side import DELIVERIES, OtherSide
 
@@ -168,6 +168,15 @@ class TestALostAnswer:
         states = [work(delivery).state for _ in range(6)]
         assert states == [State.VERIFYING] * 5 + [State.DONE]
 
+    def test_of_one_whose_reading_is_refused_is_not_read_for_ever(
+        self, promise, work, side, settled
+    ):
+        side.says, side.reads = [LOST], [NotFound(*CALL, 404)] * 2
+        delivery = promise("adjustment")
+        states = [work(delivery).state for _ in range(3)]
+        assert states == [State.VERIFYING, State.VERIFYING, State.PARKED]
+        assert delivery.parked_reason == Reason.CANNOT_TELL
+
     def test_is_parked_where_reading_does_not_tell_and_keys_are_not_taken(
         self, promise, work, side, settled
     ):
@@ -242,6 +251,57 @@ class TestADeadWorker:
         assert Delivery.objects.get().state == State.DONE
 
 
+class TestWhatIsNotedBefore:
+    """Noting is committed and comes before the sending, so who dies in it has not sent."""
+
+    def test_comes_after_the_claim_and_before_the_call(self, promise, work, side):
+        found = []
+        side.while_noting = lambda d: found.append((d.state, d.tries.get().may_be_sent))
+        side.meanwhile = lambda d: found.append((d.state, d.tries.get().may_be_sent))
+        assert work(promise("noted")).state == State.DONE
+        assert found == [(State.RUNNING, False), (State.RUNNING, True)]
+
+    def test_comes_before_each_attempt(self, promise, work, side):
+        side.says = [Unavailable(*CALL)]
+        delivery = promise("noted", key="1")
+        assert [work(delivery).state for _ in range(2)] == [State.PENDING, State.DONE]
+        assert side.noted == ["1", "1"]
+
+    def test_that_fails_is_tried_again_and_nothing_is_sent(self, promise, work, side):
+        side.notes = [Unavailable(*CALL)]
+        assert work(promise("noted")).state == State.PENDING
+        assert side.calls == []
+
+    def test_of_a_worker_that_dies_in_it_is_begun_anew(self, promise, work, side):
+        delivery = promise("noted", key="1")
+        claim_to_send(delivery.pk, at_once=False)
+        Delivery.objects.update(lease_until=Now())
+        assert free_the_dead() == 1
+        delivery.refresh_from_db()
+        assert (delivery.state, outcomes(delivery)) == (State.PENDING, [Outcome.NOT_SENT])
+        assert work(delivery).state == State.DONE
+        assert (side.calls, side.readings) == (["1"], [])
+
+    def test_of_a_worker_that_dies_after_it_is_followed_by_reading(self, promise, side):
+        mine = claim_to_send(promise("noted").pk, at_once=False)
+        assert set_out(mine)
+        Delivery.objects.update(lease_until=Now())
+        free_the_dead()
+        assert Delivery.objects.get().state == State.VERIFYING
+
+    def test_by_a_worker_that_was_declared_dead_is_not_followed_by_a_call(
+        self, promise, work, side
+    ):
+        def declare_dead(_delivery: Delivery) -> None:
+            Delivery.objects.update(lease_until=Now())
+            free_the_dead()
+
+        side.while_noting = declare_dead
+        delivery = work(promise("noted"))
+        assert (delivery.state, outcomes(delivery)) == (State.PENDING, [Outcome.NOT_SENT])
+        assert side.calls == []
+
+
 class TestWhatFollows:
     def test_is_rolled_back_with_the_end_and_a_person_is_told(self, promise, work, side):
         def fail(delivery: Delivery) -> None:
@@ -267,6 +327,39 @@ class TestWhatFollows:
         assert send_again(delivery)
         assert work(delivery).state == State.DONE
         assert (side.calls, side.done) == (["1"], ["1"])
+
+    def test_that_the_database_refuses_waits_for_a_person(self, promise, work, side):
+        """Each new try would be refused as well, and would be read at the other side before."""
+
+        def fail(_delivery: Delivery) -> None:
+            raise IntegrityError
+
+        side.follows = fail
+        assert work(promise()).parked_reason == Reason.NOT_RECORDED
+
+    def test_that_the_database_is_too_busy_for_is_left_to_the_next_worker(
+        self, promise, work, side
+    ):
+        def fail(_delivery: Delivery) -> None:
+            raise OperationalError
+
+        side.follows = fail
+        delivery = promise()
+        with pytest.raises(OperationalError):
+            work(delivery)
+        delivery.refresh_from_db()
+        assert delivery.state == State.RUNNING
+
+
+def test_a_call_that_the_database_refuses_waits_for_a_person(promise, work, side):
+    side.says = [DataError()]
+    assert work(promise()).parked_reason == Reason.BUG
+
+
+def test_a_reading_that_the_database_refuses_waits_for_a_person(promise, work, side):
+    side.says, side.reads = [LOST], [DataError()]
+    delivery = work(promise())
+    assert work(delivery).parked_reason == Reason.BUG
 
 
 class TestAPersonSendsAgain:
@@ -315,14 +408,57 @@ def test_what_was_withdrawn_is_not_sent(promise: Promise, work: Work, side: Othe
     assert side.calls == []
 
 
-def test_while_its_system_is_out_of_reach_nothing_is_attempted(promise, work, side):
-    for _ in range(10):
-        limits_of("shop").after(ok=False)
-    delivery = work(promise())
+class Waits:
+    """In the place of `draining`: nobody is told to stop, and time passes at once."""
 
-    assert (delivery.state, delivery.attempts) == (State.PENDING, 0)
-    assert delivery.due_at > delivery.changed_at
-    assert side.calls == []
+    def __init__(self, meanwhile=lambda: None) -> None:
+        self.seconds: list[float] = []
+        self.meanwhile = meanwhile
+
+    def is_set(self) -> bool:
+        return False
+
+    def wait(self, seconds: float) -> bool:
+        self.seconds.append(seconds)
+        self.meanwhile()
+        return False
+
+
+class TestWhileItsSystemIsOutOfReach:
+    @pytest.fixture
+    def waits(self, side, monkeypatch):
+        """The worker's thread waits; else a backlog would keep the database busy."""
+        for _ in range(10):
+            limits_of("shop").after(ok=False)
+        waits = Waits()
+        monkeypatch.setattr("outbox.worker.draining", waits)
+        return waits
+
+    def test_nothing_is_attempted(self, promise, work, side, waits):
+        delivery = work(promise())
+
+        assert (delivery.state, delivery.attempts) == (State.PENDING, 0)
+        assert side.calls == []
+        assert waits.seconds == [LONGEST_TURN_SECONDS]
+
+    def test_the_sweeper_leaves_it_alone(self, promise, work, waits):
+        delivery = promise()
+        Delivery.objects.update(woken_at=Now() - timedelta(minutes=1))
+        work(delivery)
+        assert not Delivery.objects.silent(timedelta(0), timedelta(seconds=15)).exists()
+
+    def test_it_is_told_as_soon_as_that_is_back(self, promise, work, side, waits):
+        waits.meanwhile = lambda: limits_of("shop").after(ok=True)
+        assert work(promise()).state == State.DONE
+
+
+def test_where_the_bucket_is_empty_for_long_the_worker_waits(promise, work, side, monkeypatch):
+    waits = Waits()
+    monkeypatch.setattr("outbox.worker.draining", waits)
+    limits_of("shop").note_throttled(30)
+    delivery = work(promise())
+    assert (delivery.state, delivery.attempts, side.calls) == (State.PENDING, 0, [])
+    assert waits.seconds == [LONGEST_TURN_SECONDS]
 
 
 def test_a_worker_that_was_told_to_stop_begins_nothing(promise, work, side):

@@ -1,9 +1,11 @@
-"""A process that redeems or undoes once for every line of our code, and dies at that line.
+"""A process that redeems or undoes again and again, and dies each time at a later line of our code.
 
     python -m tests.redemptions.killer redeem|undo SANDBOX_URL
 
-Each try is a child of its own, for a member of its own, killed with SIGKILL right before the next
-line of redemptions/ runs. Prints how many were killed. Reads settings as the server does.
+Each try is a child of its own, for a member of its own, killed with SIGKILL right before a line of
+redemptions/ runs. Lines that follow each other without asking the database, the engine or another
+thread between them leave the same world behind, so it dies at the first of them only. Prints how
+many were killed. Reads settings as the server does.
 """
 
 import functools
@@ -29,19 +31,27 @@ from stores.models import Installation  # noqa: E402
 OFFER = 90121
 POINTS = 1000
 WATCHED = {"actions.py", "reversal.py", "models.py", "looking.py", "evidence.py"}
+# Where the world outside the process can change: statements, commits, calls, threads waited for.
+OUTWARD = (
+    "django/db/backends/utils.py",
+    "django/db/backends/base/base.py",
+    "concurrent/futures/_base.py",
+)
 
 
-def die_at(line: int) -> None:
-    """SIGKILL before the `line`th line of the watched files is run."""
-    seen = 0
+def die_at(place: int) -> None:
+    """SIGKILL at the `place`th line of the watched files before which the world was touched."""
+    seen, is_touched = 0, True
 
     def trace(frame: FrameType, event: str, _arg: Any) -> Any:
-        nonlocal seen
-        if not is_watched(frame.f_code.co_filename):
+        nonlocal seen, is_touched
+        file = frame.f_code.co_filename
+        if not is_watched(file):
+            is_touched = is_touched or is_outward(file)
             return None
-        if event == "line":
-            seen += 1
-            if seen == line:
+        if event == "line" and is_touched:
+            seen, is_touched = seen + 1, False
+            if seen == place:
                 os.kill(os.getpid(), signal.SIGKILL)
         return trace
 
@@ -54,38 +64,43 @@ def is_watched(file: str) -> bool:
     return path.parent.name == "redemptions" and path.name in WATCHED
 
 
-def act(what: str, email: str, line: int) -> None:
+@functools.cache
+def is_outward(file: str) -> bool:
+    return file.endswith(OUTWARD) or "/connectors/" in file
+
+
+def act(what: str, email: str, place: int) -> None:
     member = Member.objects.seen(email)
-    wanted = Act(key=f"{what}-{line}", installation=Installation.objects.get(id="demo"))
+    wanted = Act(key=f"{what}-{place}", installation=Installation.objects.get(id="demo"))
     if what == "redeem":
-        die_at(line)
+        die_at(place)
     redemption = redeem(engine=engine(), act=wanted, member=member, offer_id=OFFER)
     if what == "undo":
-        die_at(line)
+        die_at(place)
         undo(engine=engine(), redemption=redemption)
 
 
-def is_killed(what: str, email: str, line: int) -> bool:
+def is_killed(what: str, email: str, place: int) -> bool:
     child = os.fork()
     if child == 0:
-        act(what, email, line)
+        act(what, email, place)
         # Without Python's clean-up: it would wait for the reader threads.
         os._exit(0)
     _, status = os.waitpid(child, 0)
-    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0, f"line {line} failed"
+    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0, f"place {place} failed"
     return os.WIFSIGNALED(status)
 
 
 def main() -> None:
     what, sandbox_url = sys.argv[1:]
     sandbox = Sandbox(sandbox_url)
-    line = 1
+    place = 1
     while True:
-        member = sandbox.add_member(email=f"{what}-{line}@example.com", points=POINTS)
-        if not is_killed(what, member["email"], line):
+        member = sandbox.add_member(email=f"{what}-{place}@example.com", points=POINTS)
+        if not is_killed(what, member["email"], place):
             break
-        line += 1
-    sys.stdout.write(f"{line - 1}\n")
+        place += 1
+    sys.stdout.write(f"{place - 1}\n")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from redemptions.actions import redeem, undo
 from redemptions.errors import CannotExtend, NoLongerCounts, NotWithdrawn
 from redemptions.models import PendingRedemption
 from redemptions.settling import see_to, see_to_all
-from redemptions.states import Reason, State
+from redemptions.states import UNDER_WAY, Reason, State
 from tests.redemptions.conftest import FIVE_OFF
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
@@ -213,3 +213,13 @@ def test_a_voided_ticket_gives_its_codes_back(engine, sandbox, act, mara):
     code.refresh_from_db()
     assert (code.state, code.reason) == (State.REVERSED, Reason.VOIDED)
     assert sandbox.balance(MARA) == 640
+
+
+@pytest.mark.parametrize("state", UNDER_WAY)
+def test_a_voided_ticket_gives_back_what_is_found_later(act, row, state):
+    unknown = row(state, ticket="T-1")
+    assert life.void_ticket(act.installation, "T-1") == [unknown]
+    unknown.refresh_from_db()
+    assert unknown.reverse_when_found
+    unknown.issue(code="LP-LATE")
+    assert unknown.state == State.REVERSING

@@ -5,12 +5,14 @@ from datetime import datetime, timedelta
 
 import pytest
 from django.core.management import call_command
-from django.db import connection
+from django.db import DataError, connection
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from connectors.errors import NotFound
 from connectors.yotpo.payloads import CodeRecord, Customer
 from members.models import Member
+from redemptions import settling
 from redemptions.actions import redeem
 from redemptions.evidence import Sight, given_back, has_code, is_ours, skew_of, suspects
 from redemptions.models import PendingRedemption
@@ -468,6 +470,25 @@ def test_one_row_that_cannot_be_read_does_not_keep_the_others_waiting(engine, lo
 
     redemption.refresh_from_db()
     assert redemption.state == State.ISSUED
+
+
+def test_one_row_that_the_database_refuses_does_not_keep_the_others_waiting(
+    engine, lost, row, monkeypatch
+):
+    poison = row(State.UNCERTAIN, member=Member.objects.seen("else@example.com"))
+    redemption, see_to_one = lost(), settling.see_to
+
+    def refused(engine, seen):
+        if seen.pk == poison.pk:
+            raise DataError
+        return see_to_one(engine, seen)
+
+    monkeypatch.setattr(settling, "see_to", refused)
+    see_to_all(engine)
+
+    redemption.refresh_from_db()
+    assert redemption.state == State.ISSUED
+    assert PendingRedemption.objects.filter(pk=poison.pk, next_check_at__gt=Now()).exists()
 
 
 @pytest.mark.parametrize("reason", [Reason.TIMED_OUT, Reason.PROCESS_DIED])

@@ -1,10 +1,14 @@
 """Undo gives the points back once, whatever is lost on the way."""
 
+import time
+from types import SimpleNamespace
+
 import pytest
 from django.db.models.functions import Now
 
 from connectors.errors import ReplyLost
 from connectors.yotpo.payloads import Redemption
+from redemptions import reversal
 from redemptions.actions import redeem, undo, write_failure, write_success
 from redemptions.errors import CannotUndo
 from redemptions.models import PendingRedemption
@@ -58,7 +62,7 @@ def test_the_engines_id_is_found_by_the_codes_record(engine, sandbox, issued):
 def test_the_promise_is_committed_before_the_engine_is_asked(engine, issued, monkeypatch):
     seen = []
 
-    def look(*_args):
+    def look(*_args, **_how):
         seen.append(PendingRedemption.objects.values_list("state", "reversal_attempts").get())
 
     monkeypatch.setattr(engine, "approve_cancellation", look)
@@ -143,9 +147,9 @@ def test_two_processes_do_not_both_ask(engine, sandbox, issued, monkeypatch):
     ask = engine.approve_cancellation
     twin = PendingRedemption.objects.get(pk=issued.pk)
 
-    def meanwhile(*args):
+    def meanwhile(*args, **how):
         undo(engine=engine, redemption=twin)
-        ask(*args)
+        ask(*args, **how)
 
     monkeypatch.setattr(engine, "approve_cancellation", meanwhile)
     undo(engine=engine, redemption=issued)
@@ -158,6 +162,20 @@ def test_two_processes_do_not_both_ask(engine, sandbox, issued, monkeypatch):
 def test_what_cannot_be_undone_says_why(engine, row, state):
     with pytest.raises(CannotUndo):
         undo(engine=engine, redemption=row(state))
+
+
+def test_a_process_that_stood_still_before_it_asked_asks_no_more(
+    engine, sandbox, issued, due, monkeypatch
+):
+    """Another may have asked meanwhile, or a sale come: the engine may not refuse a second one."""
+    stood_still = SimpleNamespace(monotonic=lambda: time.monotonic() - 10)
+    monkeypatch.setattr(reversal, "time", stood_still, raising=False)
+    undo(engine=engine, redemption=issued)
+    assert (issued.state, CANCEL in sandbox.call_counts()) == (State.REVERSING, False)
+
+    monkeypatch.setattr(reversal, "time", time)
+    see_to(engine, due(issued))
+    assert (issued.state, sandbox.balance(MARA)) == (State.REVERSED, 640)
 
 
 def test_undo_while_uncertain_is_remembered(engine, row):

@@ -1,15 +1,24 @@
 """A sale's codes: used once, and never silently where the points went back."""
 
+import threading
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
-from django.db import transaction
+from django.conf import settings
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from redemptions.actions import redeem, undo
+from redemptions.life import void_ticket
+from redemptions.models import PendingRedemption
 from redemptions.reversal import give_back
 from redemptions.settling import see_to_all
 from redemptions.states import Reason, State
 from redemptions.use import Outcome, unuse, use
 from tests.redemptions.conftest import FIVE_OFF
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
@@ -67,6 +76,88 @@ def test_of_two_rows_with_one_code_the_open_one_is_meant(row):
     assert sell("TOTE-7") == [Outcome.USED]
     open_one.refresh_from_db()
     assert open_one.state == State.USED
+
+
+def test_a_till_may_type_a_code_in_other_capitals(row):
+    code = row(State.ISSUED, code="LP-aB1")
+    assert sell(" lp-ab1 ", "LP-AB1", "LP-aB1") == [Outcome.USED] * 3
+    code.refresh_from_db()
+    assert (code.state, code.sale) == (State.USED, "S-1")
+
+
+def test_of_codes_that_differ_in_capitals_alone_the_very_one_is_used(row, mara):
+    other = row(State.ISSUED, code="LP-AB1")
+    code = row(State.ISSUED, code="LP-ab1")
+    assert sell("LP-ab1") == [Outcome.USED]
+    code.refresh_from_db()
+    other.refresh_from_db()
+    assert (code.state, other.state) == (State.USED, State.ISSUED)
+
+
+@pytest.mark.parametrize(
+    ("asks", "index"),
+    [
+        (lambda: sell("LP-1"), "redemptions_by_code"),
+        (lambda: in_transaction(unuse, "S-1"), "redemptions_of_a_sale"),
+    ],
+    ids=["a sale", "its void"],
+)
+def test_a_ledger_of_years_is_not_read_whole(row, asks, index):
+    """Under the lock that all tills wait for, on SQLite."""
+    years = [row(State.USED, save=False, sale=f"S-{n}", ticket=f"T-{n}") for n in range(500)]
+    PendingRedemption.objects.bulk_create(years)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE redemptions_pendingredemption")
+    with CaptureQueriesContext(connection) as asked:
+        asks()
+    read, *_ = [query["sql"] for query in asked if "redemptions_pending" in query["sql"]]
+    assert index in plan_of(read)
+
+
+def in_transaction(act, *told):
+    with transaction.atomic():
+        return act(*told)
+
+
+def plan_of(read: str) -> str:
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {'QUERY PLAN' if settings.SQLITE else ''} {read}")
+        return str(cursor.fetchall())
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(settings.SQLITE, reason="SQLite lets one write at a time")
+def test_a_sale_and_a_void_of_the_same_codes_wait_for_one_another(row, installation, monkeypatch):
+    """Each locks both codes: not in the order that the other one does."""
+    ids = sorted(uuid.uuid4() for _ in range(2))
+    codes = [row(State.ISSUED, id=pk, ticket="T-1").code for pk in ids]
+    half_way, end = threading.Event(), PendingRedemption.end
+
+    def end_slowly(redemption, *told, **facts):
+        ended = end(redemption, *told, **facts)
+        if not half_way.is_set():
+            half_way.set()
+            until(somebody_waits, "the sale waits for the void")
+        return ended
+
+    def sold() -> list[Outcome]:
+        try:
+            half_way.wait(10)
+            return sell(*codes)
+        finally:
+            connection.close()
+
+    monkeypatch.setattr(PendingRedemption, "end", end_slowly)
+    with ThreadPoolExecutor(1) as pool:
+        sale = pool.submit(sold)
+        in_transaction(void_ticket, installation, "T-1")
+        assert sale.result(30) == [Outcome.USED] * 2
+
+
+def somebody_waits() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted)")
+        return bool(cursor.fetchone()[0])
 
 
 @pytest.mark.django_db(transaction=True)

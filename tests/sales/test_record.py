@@ -1,19 +1,28 @@
 """A sale is recorded once, uses its codes in the same transaction, and is told once."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
+from django.db.models.functions import Now
 
 from loyalty_panel import routes
 from members.models import Member
+from outbox.claims import claim_to_send, free_the_dead
 from outbox.models import Delivery
+from outbox.worker import deliver
 from redemptions.actions import redeem
 from redemptions.settling import see_to_all
 from redemptions.states import Reason, State
+from sales import orders
 from sales.errors import NoSuchSale, OtherContent
 from sales.models import Sale
-from sales.record import void
+from sales.orders import note_before, order_of, read_buyer
+from sales.record import record, void
+from stores.models import Installation
+from stores.places import Place
 from tests.redemptions.conftest import FIVE_OFF
+from tests.sales.conftest import new_sale
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
 
@@ -57,6 +66,26 @@ class TestASale:
         assert [told["outcome"] for told in sale.coupon_codes] == ["used", "unknown"]
         assert deliveries() == ["done"]
         assert sandbox.balance(MARA) == 140 + 42
+
+    def test_of_the_longest_id_uses_its_code(self, installation, code, sell):
+        installation.order_prefix = "p" * 64
+        installation.save()
+        assert sell("S" * 64, coupon_codes=(code.code,)).sale.order_id == "p" * 64 + "S" * 64
+        code.refresh_from_db()
+        assert code.sale == "p" * 64 + "S" * 64
+
+    def test_tells_a_code_as_the_engine_wrote_it(self, code, sell):
+        sale = sell(coupon_codes=(code.code.lower(), f" {code.code} ", "Web-1")).sale
+        assert order_of(sale, sale.member).coupon_codes == (code.code, "Web-1")
+
+    def test_is_one_of_two_installations_that_number_alike(self, sandbox, mara, sell, deliveries):
+        other = Installation.objects.create(id="b", name="B", order_prefix="b-")
+        sell("b-1")
+        theirs = record(other, new_sale("1", total_cents=1000), Place(None, None, None)).sale
+        assert theirs.order_id == "b~1"
+        assert deliveries() == ["done", "done"]
+        assert sandbox.balance(MARA) == 640 + 42 + 10
+        assert not record(other, new_sale("1", total_cents=1000), Place(None, None, None)).is_new
 
     def test_that_names_nobody_is_its_codes_members(self, sandbox, code, sell, deliveries):
         assert sell(email="", coupon_codes=(code.code,)).sale.member == code.member
@@ -115,7 +144,7 @@ class TestWhereTheEngineTakesNoKeys:
     def _no_keys(self, engine, settings, sandbox, monkeypatch):
         settings.ENGINE_KEYS_ORDERS = False
         settings.ENGINE_SETTLE_SECONDS = 0
-        route = replace(routes.DELIVERIES["order"], idempotent=False)
+        route = replace(routes.DELIVERIES["order"], idempotent=False, before=note_before)
         monkeypatch.setitem(routes.DELIVERIES, "order", route)
         sandbox.switch(orders_idempotent=False)
 
@@ -126,8 +155,49 @@ class TestWhereTheEngineTakesNoKeys:
         assert deliveries() == ["done"]
         assert sandbox.balance(MARA) == 640 + 42
 
+    def test_of_a_worker_that_died_before_it_knew_the_buyer_nothing_was_sent(
+        self, sandbox, mara, sell, deliveries
+    ):
+        sell()
+        claim_to_send(Delivery.objects.get().pk, at_once=False)
+        Delivery.objects.update(lease_until=Now())
+        free_the_dead()
+        assert deliveries() == ["done"]
+        assert sandbox.call_counts()[ORDERS] == 1
+
+    def test_each_attempt_is_read_by_how_it_stood_just_before(
+        self, sandbox, mara, sell, deliveries
+    ):
+        """What the buyer bought between two attempts is not taken for the second one's."""
+        sell()
+        delivery = claim_to_send(Delivery.objects.get().pk, at_once=False)
+        note_before(delivery)
+        Delivery.objects.update(lease_until=Now())
+        free_the_dead()
+        sell("S-2", total_cents=1000)
+        sandbox.fault(ORDERS, "drop_after", match={"order_id": "S-1"})
+        Delivery.objects.filter(key="S-1").update(due_at=Now() + timedelta(hours=1))
+        deliver(Delivery.objects.get(key="S-2").pk)
+        assert deliveries() == ["done", "done"]
+        assert sandbox.balance(MARA) == 640 + 42 + 10
+
 
 class TestAVoid:
+    def test_while_its_order_is_found_to_be_nobodys_gives_back(
+        self, engine, sandbox, installation, code, sell, deliveries, monkeypatch
+    ):
+        def meanwhile(client, sale):
+            assert void(installation, "S-1").refund
+            return read_buyer(client, sale)
+
+        monkeypatch.setattr(orders, "read_buyer", meanwhile)
+        sell(email=STRANGER, coupon_codes=(code.code,))
+        assert deliveries() == ["withdrawn", "withdrawn"]
+        see_to_all(engine)
+        code.refresh_from_db()
+        assert (code.state, sandbox.balance(MARA)) == (State.REVERSED, 640)
+        assert REFUNDS not in sandbox.call_counts()
+
     def test_before_it_was_told_withdraws_it_and_gives_back(
         self, engine, sandbox, installation, code, sell, deliveries
     ):

@@ -1,6 +1,8 @@
 """Real server processes for tests: the web server with a database of its own."""
 
+import functools
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -8,7 +10,9 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
@@ -19,13 +23,14 @@ from sandbox.control import Sandbox
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 READY_SECONDS = 60
+KEPT = ("PATH", "HOME", "LANG")
 # Short, so that tests of lost answers take seconds.
 ENGINE = {"ENGINE_DEADLINE_SECONDS": "2", "ENGINE_SETTLE_SECONDS": "3"}
 
 
 def environment(sandbox: Sandbox, database_url: str, **extra: str) -> dict[str, str]:
     """A demo installation whose engine is the sandbox."""
-    keep = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    keep = {name: os.environ[name] for name in KEPT if name in os.environ}
     return {
         **keep,
         "PYTHONDONTWRITEBYTECODE": "1",
@@ -62,13 +67,22 @@ class Database:
 
     def execute(self, statement: str, *values: object) -> list[tuple[object, ...]]:
         """Run one statement with `?` for its values; its rows, if it has any."""
-        if self.url.startswith("sqlite"):
+        if self.is_sqlite:
             path = self.url.removeprefix("sqlite:///")
             with closing(sqlite3.connect(path, timeout=20)) as connection, connection:
                 return connection.execute(statement, values).fetchall()
         with psycopg.connect(self.url) as server:
             cursor = server.execute(statement.replace("?", "%s").encode(), values)
             return cursor.fetchall() if cursor.description else []
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.url.startswith("sqlite")
+
+    def moment(self, ahead: timedelta = timedelta(0)) -> object:
+        """So far from now, as the database stores it."""
+        at = datetime.now(UTC) + ahead
+        return at.strftime("%Y-%m-%d %H:%M:%S.%f") if self.is_sqlite else at
 
     def clear(self) -> None:
         """No redemption is left over from another test."""
@@ -80,22 +94,51 @@ class Database:
 
 
 @contextmanager
-def sqlite_database(folder: Path) -> Iterator[Database]:
-    yield Database(f"sqlite:///{folder / f'{uuid.uuid4().hex}.sqlite3'}")
+def sqlite_database(folder: Path, *, seeded: bool = True) -> Iterator[Database]:
+    """A file of its own, as `seed_demo` leaves it; not there yet unless `seeded`."""
+    file = folder / f"{uuid.uuid4().hex}.sqlite3"
+    if seeded:
+        shutil.copy(Path(seeded_file().name) / "seeded", file)
+    yield Database(f"sqlite:///{file}")
 
 
 @contextmanager
 def postgres_database() -> Iterator[Database]:
-    """A database with a name of its own; POSTGRES_URL names the server."""
+    """One with a name of its own, as `seed_demo` leaves it; POSTGRES_URL names the server."""
     server = os.environ["POSTGRES_URL"]
     name = f"panel_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    on_server(server, "CREATE DATABASE {} TEMPLATE {}", name, seeded_name(server))
     yield Database(urlunsplit(urlsplit(server)._replace(path=f"/{name}")))
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(
-            sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
-        )
+    on_server(server, "DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
+
+
+# Making all tables takes seconds, copying them none: once for a process and a kind of database.
+
+
+@functools.cache
+def seeded_file() -> TemporaryDirectory[str]:
+    """Its folder, with the file `seeded` in it."""
+    folder = TemporaryDirectory()
+    seed(f"sqlite:///{Path(folder.name) / 'seeded'}")
+    return folder
+
+
+@functools.cache
+def seeded_name(server: str) -> str:
+    name = f"seeded_{uuid.uuid4().hex[:12]}"
+    on_server(server, "CREATE DATABASE {}", name)
+    seed(urlunsplit(urlsplit(server)._replace(path=f"/{name}")))
+    return name
+
+
+def seed(url: str) -> None:
+    env = {name: os.environ[name] for name in KEPT if name in os.environ}
+    manage({**env, "LOYALTY_MODE": "demo", "DATABASE_URL": url}, "seed_demo", "--migrate")
+
+
+def on_server(url: str, statement: str, *names: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
 
 
 class Panel:
@@ -168,9 +211,8 @@ class Panel:
 def running_panel(
     sandbox: Sandbox, database: Database, log: Path, *, workers: int = 1, **extra: str
 ) -> Iterator[Panel]:
-    """Migrated, seeded and serving."""
+    """Serving a demo."""
     env = environment(sandbox, database.url, **extra)
-    manage(env, "seed_demo", "--migrate")
     panel = Panel(env, database, log)
     try:
         panel.start(workers=workers)

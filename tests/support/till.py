@@ -23,10 +23,10 @@ class TillPage:
         self.panel = panel
         self.http = requests.Session()
         self.http.trust_env = False
-        bearer = self.http.post(f"{panel.address}launch", json={}, timeout=10).json()["bearer"]
-        self.http.headers["Authorization"] = f"Bearer {bearer}"
         # A kept connection may be closed by the server just as it is used again.
         self.http.headers["Connection"] = "close"
+        bearer = self.http.post(f"{panel.address}launch", json={}, timeout=10).json()["bearer"]
+        self.http.headers["Authorization"] = f"Bearer {bearer}"
 
     def post(self, path: str, **fields: str) -> requests.Response:
         return self.http.post(f"{self.panel.url}{path}", data=fields, timeout=60)

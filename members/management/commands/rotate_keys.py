@@ -5,11 +5,12 @@ from itertools import islice
 from typing import Any
 from uuid import UUID
 
+from django.apps import apps
 from django.core.management.base import BaseCommand
-from django.db import transaction
+from django.db import models, transaction
+from django.db.models import Q
 
-from access.models import LaunchSecret
-from database.encryption import blind_index
+from database.encryption import EncryptedTextField, blind_index
 from members.identity import email_identity
 from members.last_known import figures, row_of
 from members.models import LastKnown, Member
@@ -25,21 +26,37 @@ class Command(BaseCommand):
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        rewrite_launch_secrets()
-        count = sum(rewrite(ids) for ids in batches())
+        for model, fields in others():
+            for ids in batches(model._base_manager.exclude(is_empty(fields))):
+                rewrite_rows(model, fields, ids)
+        count = sum(rewrite(ids) for ids in batches(Member.objects.all()))
         self.stdout.write(f"{count} members written anew.")
 
 
-@transaction.atomic
-def rewrite_launch_secrets() -> None:
-    rows = LaunchSecret.objects.select_for_update()
-    LaunchSecret.objects.bulk_update(rows, ["secret"], batch_size=BATCH)
+def others() -> Iterator[tuple[type[models.Model], list[str]]]:
+    """Whatever else has encrypted columns, in any room, with their names."""
+    for model in apps.get_models():
+        fields = [f.name for f in model._meta.concrete_fields if isinstance(f, EncryptedTextField)]
+        if fields and model not in {Member, LastKnown}:
+            yield model, fields
 
 
-def batches() -> Iterator[list[UUID]]:
-    ids = iter(list(Member.objects.order_by("id").values_list("id", flat=True)))
+def is_empty(fields: list[str]) -> Q:
+    return Q(*((f"{name}__isnull", True) for name in fields))
+
+
+def batches(rows: models.QuerySet[Any]) -> Iterator[list[Any]]:
+    ids = iter(list(rows.order_by("pk").values_list("pk", flat=True)))
     while batch := list(islice(ids, BATCH)):
         yield batch
+
+
+@transaction.atomic
+def rewrite_rows(model: type[models.Model], fields: list[str], ids: list[Any]) -> None:
+    """A model that has a blind index of its own says so by `index_anew`."""
+    rows = list(model._base_manager.select_for_update().filter(pk__in=ids))
+    indexes = {name for row in rows for name in getattr(row, "index_anew", list)()}
+    model._base_manager.bulk_update(rows, [*fields, *indexes])
 
 
 @transaction.atomic
