@@ -170,13 +170,15 @@ def prepare(env: Mapping[str, str]) -> None:
 
 
 def run(env: Mapping[str, str], *words: str) -> str:
-    """A command of the panel, to its end; what it printed."""
+    """A command of the panel, to its end; what it printed. Raises RuntimeError with its errors."""
     done = subprocess.run(
         [sys.executable, *words],
         cwd=ROOT,
         env=dict(env),
-        check=True,
+        check=False,
         capture_output=True,
         text=True,
     )
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(words)} failed:\n{done.stderr[-2000:]}")
     return done.stdout

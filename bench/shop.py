@@ -63,6 +63,7 @@ def orders(count: str, mails: str) -> None:
                 Sale(
                     installation=installation,
                     pos_id=f"S-{number}",
+                    order_id=f"S-{number}",
                     member=members[number % len(members)],
                     completed_at=datetime.now(UTC),
                     total_cents=100,
