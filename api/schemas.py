@@ -294,7 +294,10 @@ class Expiring(Told):
 
 class Redeemable(Told):
     ok: bool
-    reason: Literal["engine_down", "no_email", "opted_out", "another_under_way"] | None = None
+    reason: (
+        Literal["engine_down", "no_email", "opted_out", "another_under_way", "being_enrolled"]
+        | None
+    ) = None
 
 
 class Member(Told):
@@ -311,6 +314,9 @@ class Member(Told):
     redeemable: Redeemable
     as_of: Moment
     live: bool = Field(description="False: the engine is down; these are its last known figures.")
+    waiting: bool = Field(
+        False, description="True: kept while the engine is down, and enrolled when it answers."
+    )
     pending: list[Redemption]
 
 

@@ -190,6 +190,18 @@ def test_too_many_are_told_to_wait(pos: Pos, settings: Any) -> None:
     assert answer["RateLimit-Remaining"] == "0"
 
 
+def test_each_of_several_processes_gives_out_its_share(pos: Pos, settings: Any) -> None:
+    settings.API_RATE_PER_SECOND, settings.API_BURST, settings.WEB_CONCURRENCY = 2.0, 12, 4
+    answers = [pos.get("redemptions") for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [200] * 3 + [429]
+    assert [answers[0]["RateLimit-Limit"], answers[3]["Retry-After"]] == ["3", "2"]
+
+
+def test_a_share_is_never_nothing(pos: Pos, settings: Any) -> None:
+    settings.API_BURST, settings.WEB_CONCURRENCY = 3, 4
+    assert pos.get("redemptions").status_code == 200
+
+
 def test_what_is_too_much_is_not_done(pos: Pos, settings: Any, sandbox: Any) -> None:
     settings.API_RATE_PER_SECOND, settings.API_BURST = 0.01, 1
     answers = [pos.redeem("k"), pos.redeem("l")]
