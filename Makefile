@@ -11,7 +11,8 @@ MANAGE := LOYALTY_MODE=test $(BIN)/python manage.py
 COMPILE := $(BIN)/uv pip compile --quiet --system-certs --universal --generate-hashes \
 	--custom-compile-command 'make requirements'
 
-.PHONY: help setup demo test harness mutants check format screenshots bench requirements
+.PHONY: help setup demo test harness mutants check format screenshots bench bench-money \
+	bench-redeem bench-quota bench-backlog requirements
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +53,19 @@ screenshots: setup  ## Take pictures of every state for docs/screens.md
 
 bench: setup  ## Measure a look-up beside the engine and beside a naive view (about 10 minutes)
 	@PYTHONPATH=scripts $(BIN)/python -m bench.look_up $(if $(quick),--quick)
+
+bench-money: bench-redeem bench-quota bench-backlog  ## Measure redemptions and deliveries (about 35 minutes)
+
+bench-redeem: setup  ## Redemptions a second beside a bare view; what safety from a power cut costs
+	@PYTHONPATH=scripts $(BIN)/python -m bench.redeem $(if $(quick),--quick)
+
+bench-quota: setup  ## Deliveries to the engine's quota, and 429s (seconds=60, workers=2)
+	@PYTHONPATH=scripts $(BIN)/python -m bench.quota $(foreach word,seconds workers, \
+		$(if $($(word)),--$(word) $($(word))))
+
+bench-backlog: setup  ## A backlog of 100,000 drains beside look-ups (minutes=10, orders=, databases=)
+	@PYTHONPATH=scripts $(BIN)/python -m bench.backlog $(foreach word,minutes orders databases, \
+		$(if $($(word)),--$(word) $($(word))))
 
 requirements: setup  ## Pin what requirements*.in ask for (upgrade=1 takes the newest)
 	$(COMPILE) $(if $(upgrade),--upgrade) --python-version 3.11 requirements.in -o requirements.txt

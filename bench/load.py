@@ -43,17 +43,24 @@ class Round:
 
 def run_round(target: Target, *, tills: int, seconds: float, think_seconds: float = 0) -> Round:
     """Raises RoundFailed where any answer was no 2xx, or none came."""
-    words = ["wrk", "-t1", f"-c{tills}", f"-d{seconds:.0f}s"]
-    words += ["--timeout", f"{LONGEST_ANSWER_SECONDS}s", "-s", str(SCRIPT), target.url, "--"]
-    words += [target.kind, str(think_seconds), str(target.mails), str(target.keys)]
+    arguments = [target.kind, str(think_seconds), str(target.mails), str(target.keys)]
+    return run_wrk(SCRIPT, target.url, arguments, connections=tills, seconds=seconds)
+
+
+def run_wrk(
+    script: Path, url: str, arguments: Sequence[str], *, connections: int, seconds: float
+) -> Round:
+    """Raises RoundFailed where any answer was no 2xx, or none came."""
+    words = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:.0f}s"]
+    words += ["--timeout", f"{LONGEST_ANSWER_SECONDS}s", "-s", str(script), url, "--", *arguments]
     told = subprocess.run(words, check=True, capture_output=True, text=True).stdout
     found = RESULT.search(told)
     if found is None:
-        raise RoundFailed(f"wrk told nothing of {target.kind}: {told}")
+        raise RoundFailed(f"wrk told nothing of {url}: {told}")
     requests, microseconds, broken, refused, *percentiles = map(int, found.groups())
     if broken or refused or not requests:
         raise RoundFailed(
-            f"{target.kind}, {tills} tills: of {requests} requests {refused} were refused and "
+            f"{url}, {connections} connections: of {requests} requests {refused} were refused and "
             f"{broken} broke off"
         )
     return Round(requests, microseconds / 1e6, *(number / 1000 for number in percentiles))

@@ -9,6 +9,7 @@ import time
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import requests
 
@@ -97,11 +98,24 @@ def share_of_memory(folder: Path) -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
 
 
-def panel_env(sandbox: Sandbox, folder: Path, port: int, authority: Path | None) -> dict[str, str]:
-    """Production, with secrets of this run alone."""
+def program_env(port: int) -> dict[str, str]:
     return {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "HOME": os.environ.get("HOME", "/"),
+        "PORT": str(port),
+    }
+
+
+def panel_env(
+    sandbox: Sandbox,
+    folder: Path,
+    port: int,
+    authority: Path | None = None,
+    more: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, str]:
+    """Production, with secrets of this run alone. `more` are further variables, or other values."""
+    return {
+        **program_env(port),
         "LOYALTY_MODE": "production",
         "SECRET_KEY": secrets.token_urlsafe(48),
         "BLIND_INDEX_KEY": secrets.token_urlsafe(48),
@@ -109,21 +123,19 @@ def panel_env(sandbox: Sandbox, folder: Path, port: int, authority: Path | None)
         "PUBLIC_URL": f"http://127.0.0.1:{port}",
         "ALLOWED_HOSTS": "127.0.0.1",
         "DATABASE_URL": f"sqlite:///{folder / 'panel.sqlite3'}",
-        "PORT": str(port),
         "SECURE_SSL_REDIRECT": "0",
         "YOTPO_BASE_URL": sandbox.base_url,
         "YOTPO_GUID": sandbox.guid,
         "YOTPO_API_KEY": sandbox.api_key,
         "YOTPO_CA_FILE": str(authority or ""),
         "DJANGO_SETTINGS_MODULE": "loyalty_panel.settings",
+        **more,
     }
 
 
 def naive_env(sandbox: Sandbox, folder: Path, port: int, authority: Path | None) -> dict[str, str]:
     return {
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "HOME": os.environ.get("HOME", "/"),
-        "PORT": str(port),
+        **program_env(port),
         "DATABASE": str(folder / "naive.sqlite3"),
         "ENGINE_URL": sandbox.base_url,
         "ENGINE_GUID": sandbox.guid,
@@ -134,18 +146,39 @@ def naive_env(sandbox: Sandbox, folder: Path, port: int, authority: Path | None)
 
 def web_command() -> str:
     """The Procfile's own line, on loopback."""
-    web = next(line for line in PROCFILE.read_text().splitlines() if line.startswith("web:"))
-    return web.removeprefix("web:").strip().replace("0.0.0.0:", "127.0.0.1:")
+    return procfile("web").replace("0.0.0.0:", "127.0.0.1:")
+
+
+def worker_command() -> str:
+    return procfile("worker")
+
+
+def procfile(name: str) -> str:
+    line = next(line for line in PROCFILE.read_text().splitlines() if line.startswith(f"{name}:"))
+    return line.removeprefix(f"{name}:").strip()
+
+
+_collected: list[bool] = []
+
+
+def prepare(env: Mapping[str, str]) -> None:
+    """What `release` in the Procfile does; static files, which take their time, only once a run."""
+    run(env, "manage.py", "migrate", "-v0")
+    if not _collected:
+        run(env, "manage.py", "collectstatic", "--noinput", "-v0")
+        _collected.append(True)
 
 
 def run(env: Mapping[str, str], *words: str) -> str:
-    """A command of the panel, to its end; what it printed."""
+    """A command of the panel, to its end; what it printed. Raises RuntimeError with its errors."""
     done = subprocess.run(
         [sys.executable, *words],
         cwd=ROOT,
         env=dict(env),
-        check=True,
+        check=False,
         capture_output=True,
         text=True,
     )
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(words)} failed:\n{done.stderr[-2000:]}")
     return done.stdout

@@ -24,6 +24,14 @@ LONGEST_WAIT = 60.0
 PART_BESIDE_PEOPLE, PART_ALONE = 0.5, 0.9
 PEOPLE_STAY_SECONDS = 600.0
 
+# Whether this thread does background work, whichever limits it asks.
+_thread = threading.local()
+
+
+def be_background() -> None:
+    """This thread's calls are nobody's at a till."""
+    _thread.is_background = True
+
 
 class Breaker:
     """Stops calls to a system that was out of reach ten times running, and tries again with one."""
@@ -97,7 +105,6 @@ class Limits:
         self._limit = rate_per_second
         self._next_slot = -math.inf
         self._people_until = -math.inf
-        self._thread = threading.local()
         self.remaining: int | None = None
         self.resets_at: float | None = None
 
@@ -106,7 +113,7 @@ class Limits:
 
         Each call that is let through must be followed by `after`.
         """
-        if not getattr(self._thread, "is_background", False):
+        if not getattr(_thread, "is_background", False):
             self._note_person()
         if not self._breaker.lets_through():
             raise Unavailable(*call, reason="breaker")
@@ -147,7 +154,7 @@ class Limits:
 
         False, with nothing taken, where that is not to be had in `longest` seconds.
         """
-        self._thread.is_background = True
+        be_background()
         give_up_at = self._clock() + longest
         while (pause := self._background_pause(calls)) > 0:
             if self._clock() + pause > give_up_at:

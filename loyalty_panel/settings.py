@@ -141,6 +141,8 @@ DATABASES = {
 }
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     Path(DATABASES["default"]["NAME"]).parent.mkdir(parents=True, exist_ok=True)
+    # Django's own, with a queue for those who write.
+    DATABASES["default"]["ENGINE"] = "database.sqlite3"
     DATABASES["default"]["OPTIONS"] = {
         # A transaction that reads first and writes later fails under load; IMMEDIATE waits.
         "transaction_mode": "IMMEDIATE",
@@ -186,6 +188,10 @@ PROCRASTINATE_IMPORT_PATHS = ["outbox.engines.procrastinate_backend"]
 WORKER_THREADS = env.int("WORKER_THREADS", default=4)
 if WORKER_THREADS < 1:
     raise ImproperlyConfigured("WORKER_THREADS must be 1 or more.")
+# How much a worker stands back from web processes of the same machine, as of `nice`: 0 to 19.
+WORKER_NICE = env.int("WORKER_NICE", default=5)
+if not 0 <= WORKER_NICE <= 19:
+    raise ImproperlyConfigured("WORKER_NICE must be 0 to 19.")
 # Calls a second to each outside system; background work takes half of it beside people.
 OUTSIDE_RATES = {"yotpo": YOTPO_RATE_PER_SECOND}
 # Breakers and quotas are one for all processes; a test asks for that where it is about it.

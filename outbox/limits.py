@@ -30,6 +30,7 @@ from connectors.limits import (
     PROBE_SECONDS,
     Breaker,
     Limits,
+    be_background,
 )
 from outbox.models import OutsideSystem
 
@@ -244,7 +245,7 @@ class SharedLimits(Limits):
 
     def wait_for_background(self, calls: int = 1, longest: float = math.inf) -> bool:
         """As the parent's: the next free slots of all workers are taken, then waited for."""
-        self._thread.is_background = True
+        be_background()
         pause = self._take_slots(calls, longest)
         if pause is None:
             return False
@@ -262,13 +263,16 @@ class SharedLimits(Limits):
                 .get(system=self._system)
             )
             earliest = row.now + timedelta(seconds=self._quiet_seconds(row.people_until, row.now))
-            slot = max(earliest, row.next_slot_at or earliest)
+            a_call = timedelta(seconds=self._seconds_a_call())
+            # Whoever comes late for a slot may make up for one.
+            late = row.now - a_call if earliest == row.now else earliest
+            slot = max(late, row.next_slot_at or earliest)
             if slot > row.now + self._furthest():
                 slot = earliest  # that clock was set back since
-            pause = (slot - row.now).total_seconds()
+            pause = max(0.0, (slot - row.now).total_seconds())
             if pause > longest:
                 return None
-            row.next_slot_at = slot + timedelta(seconds=calls * self._seconds_a_call())
+            row.next_slot_at = slot + calls * a_call
             row.save(update_fields=["next_slot_at"])
         return pause
 

@@ -34,17 +34,23 @@ DISCREET = ["-c", "log_min_error_statement=panic", "-c", "log_error_verbosity=te
 
 
 @contextmanager
-def temporary_postgres(programs: Path, log: Path) -> Iterator[str]:
-    """The URL of a running server's empty database; `programs` is the folder of initdb."""
+def temporary_postgres(programs: Path, log: Path, *, durable: bool = False) -> Iterator[str]:
+    """The URL of a running server's empty database; `programs` is the folder of initdb.
+
+    `durable`: its commits wait for the disk, as in production.
+    """
     password = secrets.token_hex(16)
     port = any_free()
-    with log.open("a") as output, supervised(programs, port, password, output.fileno()):
+    settings = DISCREET if durable else [*CARELESS, *DISCREET]
+    with log.open("a") as output, supervised(programs, port, password, settings, output.fileno()):
         create_database(programs, port, password)
         yield f"postgres://{USER}:{password}@{LOOPBACK}:{port}/{DATABASE}"
 
 
 @contextmanager
-def supervised(programs: Path, port: int, password: str, output: int) -> Iterator[None]:
+def supervised(
+    programs: Path, port: int, password: str, settings: list[str], output: int
+) -> Iterator[None]:
     folder = Path(tempfile.mkdtemp(prefix="loyalty-panel-postgres-"))
     try:
         make_cluster(programs, folder, password, output)
@@ -52,7 +58,7 @@ def supervised(programs: Path, port: int, password: str, output: int) -> Iterato
         shutil.rmtree(folder)
         raise
     supervisor = subprocess.Popen(
-        ["sh", "-c", SUPERVISE, "sh", folder, *server(programs, folder, port)],
+        ["sh", "-c", SUPERVISE, "sh", folder, *server(programs, folder, port), *settings],
         stdin=subprocess.PIPE,
         stdout=output,
         stderr=output,
@@ -84,8 +90,7 @@ def make_cluster(programs: Path, folder: Path, password: str, output: int) -> No
 
 def server(programs: Path, folder: Path, port: int) -> list[str]:
     place = ["-D", str(folder / "data"), "-h", LOOPBACK, "-p", str(port), "-k", ""]
-    settings = ["-c", "max_connections=200", *CARELESS, *DISCREET]
-    return [str(programs / "postgres"), *place, *settings]
+    return [str(programs / "postgres"), *place, "-c", "max_connections=200"]
 
 
 def as_server_user() -> dict[str, Any]:

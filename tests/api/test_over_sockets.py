@@ -2,12 +2,16 @@
 
 import json
 import signal
+import socket
+import threading
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -20,6 +24,7 @@ from tests.support.waiting import until
 pytestmark = pytest.mark.slow
 
 CALLERS = 24
+THOUSAND, CONNECTIONS = 1000, 50
 FIVE_OFF = 90121
 
 
@@ -31,26 +36,53 @@ class Caller:
         self.headers = {"Authorization": f"Bearer {api_key}", "Connection": "close"}
 
     def get(self, path: str, **query: Any) -> requests.Response:
-        return requests.get(self.url(path), params=query, headers=self.headers, timeout=60)
+        return self.send("GET", path, params=query)
 
     def post(self, path: str, body: Any, key: str | None = None) -> requests.Response:
         keyed = {"Idempotency-Key": key} if key else {}
-        return requests.post(
-            self.url(path), json=body, headers={**self.headers, **keyed}, timeout=60
-        )
+        return self.send("POST", path, json=body, headers=keyed)
 
-    def redeem(self, key: str, email: str) -> requests.Response:
+    def send(self, method: str, path: str, *, headers: Any = (), **what: Any) -> requests.Response:
+        headers = {**self.headers, **dict(headers)}
+        return requests.request(method, self.url(path), headers=headers, timeout=60, **what)
+
+    def redeem(self, key: str, email: str, **more: str) -> requests.Response:
         body = {"member": {"email": email}, "offer_id": FIVE_OFF, "store": "boston", "till": "1"}
-        return self.post("redemptions", body, key)
+        return self.post("redemptions", body | more, key)
 
     def url(self, path: str) -> str:
         return f"{self.panel.url}/api/v1/{path}"
 
 
+class KeptCaller(Caller):
+    """With a connection of its own for each thread, which is kept."""
+
+    def __init__(self, panel: Panel, api_key: str) -> None:
+        super().__init__(panel, api_key)
+        del self.headers["Connection"]
+        self._mine = threading.local()
+        self._all: list[requests.Session] = []
+
+    def send(self, method: str, path: str, *, headers: Any = (), **what: Any) -> requests.Response:
+        if not hasattr(self._mine, "session"):
+            self._mine.session = requests.Session()
+            self._all.append(self._mine.session)
+        headers = {**self.headers, **dict(headers)}
+        return self._mine.session.request(
+            method, self.url(path), headers=headers, timeout=60, **what
+        )
+
+    def close(self) -> None:
+        for session in self._all:
+            session.close()
+
+
 @pytest.fixture(scope="module")
 def panel(_sandbox: Sandbox, each_database: Database, output_dir: Path) -> Iterator[Panel]:
     log = output_dir / f"api-{each_database.url.partition(':')[0]}.log"
-    with running_panel(_sandbox, each_database, log, workers=4) as panel:
+    # A key may ask a hundred times a second; a thousand at once are more than any shop sends.
+    no_limit = {"API_RATE_PER_SECOND": "1000000", "API_BURST": "1000000"}
+    with running_panel(_sandbox, each_database, log, workers=4, **no_limit) as panel:
         yield panel
 
 
@@ -129,6 +161,26 @@ def test_many_keys_for_one_redemptions_worth_make_one_code(
     assert sandbox.balance(someone) == 200
 
 
+def test_a_thousand_keys_for_one_redemptions_worth_make_one_code(
+    caller: Caller, sandbox: Sandbox, someone: str, panel: Panel, api_key: str
+) -> None:
+    """Each with a ticket of its own, so that no open code answers for the others."""
+    kept = KeptCaller(panel, api_key)
+    with closing(kept), ThreadPoolExecutor(CONNECTIONS) as pool:
+        answers = list(
+            pool.map(
+                lambda number: kept.redeem(f"key-{number}", someone, ticket=f"T-{number}"),
+                range(THOUSAND),
+            )
+        )
+    statuses = Counter(answer.status_code for answer in answers)
+    assert statuses[201] == 1
+    assert statuses[409] + statuses[422] == THOUSAND - 1, statuses
+    codes = {answer.json()["code"] for answer in answers if answer.status_code == 201}
+    assert codes == {made["code"] for made in sandbox.redemptions()}
+    assert sandbox.balance(someone) == 200
+
+
 def test_a_process_that_died_is_succeeded_and_nothing_is_taken_twice(
     caller: Caller, sandbox: Sandbox, someone: str, panel: Panel
 ) -> None:
@@ -170,6 +222,21 @@ def test_a_body_in_chunks_is_not_taken_for_an_empty_one(caller: Caller, someone:
         411,
         "application/problem+json",
     )
+
+
+def test_what_broke_off_is_not_done(caller: Caller, sandbox: Sandbox, someone: str) -> None:
+    """A void may come without a body: one that lost it is none."""
+    ticket = {"member": {"email": someone}, "offer_id": FIVE_OFF, "ticket": "T-broken"}
+    assert caller.post("redemptions", ticket, uuid.uuid4().hex).status_code == 201
+    address = urlsplit(caller.url("sales/T-broken/void"))
+    lines = [f"POST {address.path} HTTP/1.1", f"Host: {address.netloc}", "Content-Length: 30"]
+    lines += [f"{name}: {value}" for name, value in caller.headers.items()]
+    with socket.create_connection((address.hostname or "", address.port or 0), timeout=60) as line:
+        line.sendall("\r\n".join([*lines, "", ""]).encode())
+        line.shutdown(socket.SHUT_WR)
+        answer = line.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 400 ") and b":bad-request" in answer
+    assert caller.get("redemptions", ticket="T-broken").json()["items"][0]["state"] == "issued"
 
 
 def test_nobody_is_named_in_the_servers_log(caller: Caller, someone: str, panel: Panel) -> None:

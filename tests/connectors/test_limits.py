@@ -157,6 +157,16 @@ def somebody_calls(limits: Limits) -> None:
 
 
 class TestBackground:
+    def test_is_a_matter_of_the_thread(self, clock: Clock) -> None:
+        """A client that is made meanwhile has limits of its own."""
+        asked, made = (Limits(10, clock=clock, sleep=clock.sleep) for _ in range(2))
+        asked.wait_for_background()
+        made.before(CALL)
+        start = clock.now
+        for _ in range(2):
+            made.wait_for_background()
+        assert math.isclose(clock.now - start, 1 / 9)
+
     def test_goes_at_half_the_cap_beside_people(self, limits: Limits, clock: Clock) -> None:
         somebody_calls(limits)
         start = clock.now

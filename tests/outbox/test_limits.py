@@ -11,6 +11,7 @@ import pytest
 from django.db import connection
 from django.db.models.functions import Now
 
+import connectors.limits
 from connectors.errors import Call, Unavailable
 from connectors.limits import FAILURES_TO_OPEN, OPEN_SECONDS, PROBE_SECONDS
 from outbox import limits
@@ -36,6 +37,12 @@ def inline(question: Callable[[], Any]) -> Future[Any]:
     done: Future[Any] = Future()
     done.set_result(question())
     return done
+
+
+@pytest.fixture(autouse=True)
+def _a_persons_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a test before did in it."""
+    monkeypatch.setattr(connectors.limits, "_thread", threading.local())
 
 
 @pytest.fixture
@@ -204,7 +211,7 @@ class TestTheBucket:
     def test_takes_it_back_from_all_when_somebody_calls(self, clock: Clock):
         one, other, till = (self.bucket(clock) for _ in range(3))
         assert self.apart(one, other) == pytest.approx([1 / 9] * 2, abs=0.001)
-        till.before(CALL)
+        till._note_person()
         assert self.apart(one, other) == pytest.approx([0.2] * 2, abs=0.001)
 
     def test_of_people_is_told_at_most_every_five_seconds(
@@ -227,6 +234,14 @@ class TestTheBucket:
         bucket.wait_for_background(calls=4)
         after = OutsideSystem.objects.get().next_slot_at
         assert (after - before).total_seconds() == pytest.approx(4 / 9, abs=0.001)
+
+    def test_makes_up_for_one_that_came_too_late(self, clock):
+        bucket = self.bucket(clock, rate=0.1)
+        bucket.wait_for_background()
+        OutsideSystem.objects.update(next_slot_at=Now() - timedelta(minutes=1))
+        assert bucket.wait_for_background(longest=1)
+        assert bucket.wait_for_background(longest=1)
+        assert not bucket.wait_for_background(longest=1)
 
     def test_takes_nothing_from_who_will_not_wait_so_long(self, clock):
         bucket = self.bucket(clock, rate=0.2)

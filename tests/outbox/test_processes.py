@@ -1,5 +1,6 @@
 """Workers that are real processes, killed and told to stop, on both databases and engines."""
 
+import os
 import random
 import signal
 import subprocess
@@ -72,6 +73,7 @@ def test_killed_in_the_middle_of_a_call(env, shop, each_database, output_dir):
     promise(env, "hang", 1)
     with Worker(env, log) as first:
         assert shop.received.wait(30)
+        assert os.getpriority(os.PRIO_PROCESS, first.process.pid) == min(19, os.nice(0) + 5)
         first.end(signal.SIGKILL)
     assert states(each_database, "hang") == {"running"}
     shop.open.set()

@@ -294,6 +294,14 @@ class TestAVoid:
         see_to_all(engine)
         assert sandbox.balance(MARA) == 640
 
+    def test_of_another_installations_sale_touches_nothing(self, code, sell, deliveries):
+        sell(coupon_codes=(code.code,))
+        other = Installation.objects.create(id="b", name="B")
+        for theirs in ("S-1", "b-S-1"):
+            with pytest.raises(NoSuchSale):
+                void(other, theirs)
+        assert deliveries() == ["done"]
+
     def test_of_nothing_known_is_told(self, installation):
         with pytest.raises(NoSuchSale):
             void(installation, "S-404")

@@ -155,7 +155,7 @@ class Panel:
         # gunicorn picks the port itself (0) and tells it in its log: no gap for another process.
         words = ["-m", "gunicorn", "loyalty_panel.wsgi", "--worker-class", "gthread"]
         words += ["--workers", str(workers), "--threads", str(threads), "--no-control-socket"]
-        words += ["--bind", f"127.0.0.1:{port}", "--graceful-timeout", "3"]
+        words += ["--bind", f"127.0.0.1:{port}", "--graceful-timeout", "3", "--keep-alive", "75"]
         already = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(

@@ -1,5 +1,6 @@
 """Deliver what the outbox holds and run the periodic jobs, until told to stop."""
 
+import os
 import signal
 from argparse import ArgumentParser
 from concurrent.futures import ThreadPoolExecutor
@@ -34,6 +35,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        os.nice(settings.WORKER_NICE)  # before it has threads: on Linux each has its own
         # Waited for by this thread alone: what a handler would do might interrupt anything.
         signal.pthread_sigmask(signal.SIG_BLOCK, STOP)
         log.info("worker.started", engine=settings.TASKS_ENGINE, threads=options["threads"])

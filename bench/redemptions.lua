@@ -1,0 +1,30 @@
+-- A POS's server for wrk: each request redeems for the next member, under a key and for a ticket of
+-- its own. Arguments: the kind ("panel" or "bare"), the file of members, and that of the API key.
+
+local mails, run, turn = {}, nil, 0
+
+function init(args)
+  for line in io.lines(args[2]) do mails[#mails + 1] = line end
+  for line in io.lines(args[3]) do wrk.headers["Authorization"] = "Bearer " .. line end
+  wrk.headers["Content-Type"] = "application/json"
+  math.randomseed(os.time())
+  run = os.time() .. "-" .. math.random(1e9)
+  turn = math.random(#mails)
+end
+
+function request()
+  turn = turn + 1
+  local act = run .. "-" .. turn
+  wrk.headers["Idempotency-Key"] = act
+  return wrk.format("POST", wrk.path, wrk.headers, string.format(
+    '{"member": {"email": "%s"}, "offer_id": 90121, "ticket": "%s"}',
+    mails[turn % #mails + 1], act))
+end
+
+function done(summary, latency)
+  local e = summary.errors
+  io.write(string.format(
+    "\nRESULT %d %d %d %d %d %d %d\n",
+    summary.requests, summary.duration, e.connect + e.read + e.write + e.timeout, e.status,
+    latency:percentile(50), latency:percentile(95), latency:percentile(99)))
+end
