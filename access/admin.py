@@ -114,7 +114,7 @@ class HashedAdmin(IssuedAdmin):
 
 @admin.register(LaunchSecret)
 class LaunchSecretAdmin(IssuedAdmin):
-    list_display = ("kid", *COLUMNS)
+    list_display = ("kid", *COLUMNS, "last_used_at")
     search_fields = ("kid", *SEARCHED)
 
     def get_queryset(self, request):

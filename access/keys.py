@@ -8,12 +8,14 @@ import hashlib
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.db import IntegrityError, models, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from database.batch import Batch
 from database.encryption import EncryptedTextField
@@ -22,6 +24,8 @@ from stores.models import Installation
 
 SLOTS = (1, 2)
 SHOWN_CHARACTERS = 6
+# A launch secret's last use.
+NOTED_EVERY = timedelta(hours=1)
 
 
 def digest(secret: str) -> str:
@@ -46,6 +50,7 @@ class Issued(models.Model):
     )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    last_used_at = models.DateTimeField(null=True, editable=False)
 
     class Meta:
         abstract = True
@@ -104,7 +109,6 @@ class Hashed(Issued):
 
     sha256 = models.CharField(max_length=64, unique=True, editable=False)
     prefix = models.CharField(max_length=20, editable=False)
-    last_used_at = models.DateTimeField(null=True, editable=False)
 
     class Meta(Issued.Meta):
         abstract = True
@@ -141,7 +145,7 @@ class Hashed(Issued):
         return rows.filter(sha256=sha256, revoked_at=None, installation__is_active=True)
 
 
-class LastUsed(Batch[tuple[type[Hashed], int], None]):
+class LastUsed(Batch[tuple[type[Issued], int], None]):
     """Which were used since the last batch."""
 
     lost = "last_used.batch_lost"
@@ -149,7 +153,7 @@ class LastUsed(Batch[tuple[type[Hashed], int], None]):
     def every_seconds(self) -> float | None:
         return settings.LAST_USED_SECONDS
 
-    def save(self, noted: Mapping[tuple[type[Hashed], int], None]) -> None:
+    def save(self, noted: Mapping[tuple[type[Issued], int], None]) -> None:
         for kind in {kind for kind, _ in noted}:
             used = [pk for of_kind, pk in noted if of_kind is kind]
             kind._default_manager.filter(pk__in=used).update(last_used_at=Now())
@@ -212,11 +216,21 @@ class LaunchSecret(Issued):
 
     @classmethod
     def of_kid(cls, kid: str, installation_id: str) -> "LaunchSecret | None":
-        """The live one of this installation, with it if it is active: one query."""
+        """The live one of this installation, with it if it is active: one query.
+
+        That it was used is noted in memory where that is not known of the last hour.
+        """
         rows = cls.objects.select_related("installation")
-        return rows.filter(
+        found: LaunchSecret | None = rows.filter(
             kid=kid,
             installation_id=installation_id,
             installation__is_active=True,
             revoked_at=None,
         ).first()
+        if found and not found.was_just_used():
+            last_used.put((cls, found.pk), None)
+        return found
+
+    def was_just_used(self) -> bool:
+        """Its last use was written down within the hour."""
+        return self.last_used_at is not None and self.last_used_at > timezone.now() - NOTED_EVERY

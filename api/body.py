@@ -26,6 +26,12 @@ class StrictParser(Parser):
         return cast(dict[str, Any], read_json(request.body))
 
 
+def check_whole(request: HttpRequest) -> None:
+    """Of what broke off after a body that may be left out, nothing is done. Raises Problem."""
+    if len(request.body) != int(request.META.get("CONTENT_LENGTH") or 0):
+        raise Problem("bad-request", "The body broke off.")
+
+
 def read_json(body: bytes) -> Any:
     """UTF-8, with a byte order mark or without. Raises Problem."""
     try:

@@ -51,12 +51,13 @@ A_MEMBER: Shown = {
     "last_name": "Quill",
     "points_balance": 640,
     "points_available": 640,
-    "tier": {"name": "Silver", "points_to_next": 160, "next_name": None},
+    "tier": {"name": "Silver", "points_to_next": 160, "next_name": "Gold"},
     "expiring": {"points": 200, "on": "2027-02-04"},
     "opted_in": True,
     "redeemable": {"ok": True, "reason": None},
     "as_of": "2026-11-21T09:30:00.000Z",
     "live": True,
+    "waiting": False,
     "pending": [],
 }
 NEW_MEMBER = A_MEMBER | {
@@ -68,6 +69,13 @@ NEW_MEMBER = A_MEMBER | {
     "points_available": 0,
     "tier": None,
     "expiring": None,
+}
+A_KEPT_MEMBER = NEW_MEMBER | {
+    "id": None,
+    "opted_in": None,
+    "redeemable": {"ok": False, "reason": "being_enrolled"},
+    "live": False,
+    "waiting": True,
 }
 AN_OFFER: Shown = {
     "id": 90121,
@@ -114,7 +122,11 @@ LOOKUP = call(
 )
 ENROL = call(
     "Enrol a member",
-    {201: (schemas.Member, NEW_MEMBER), 200: (schemas.Member, A_MEMBER)},
+    {
+        201: (schemas.Member, NEW_MEMBER),
+        200: (schemas.Member, A_MEMBER),
+        202: (schemas.Member, A_KEPT_MEMBER),
+    },
     f"likely-duplicates card-number place-disabled {SENDING} {READING} reply-lost",
     {
         "email": "ida@example.com",

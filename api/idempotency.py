@@ -19,6 +19,7 @@ from django.db.models.functions import Now
 from ninja.responses import Status
 
 from api.auth import ApiRequest
+from api.body import check_whole
 from api.models import KeyedCall
 from api.problems import Problem, problem_of
 from database.encryption import blind_index
@@ -57,6 +58,7 @@ def once(*, again: Again | None = None) -> Callable[[Callable[..., Answer]], Cal
     def decorate(call: Callable[..., Answer]) -> Callable[..., Answer]:
         @wraps(call)
         def wrapped(request: ApiRequest, **given: Any) -> Answer:
+            check_whole(request)
             key = read_key(request)
             if key is None:
                 return call(request, **given)

@@ -1,6 +1,7 @@
 """Finding and enrolling members, and what they can have."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from uuid import UUID
 
 from ninja import Router
@@ -11,11 +12,12 @@ from api.idempotency import Answer, once
 from api.places import Place, read_place
 from api.problems import Problem, wrong_field
 from api.telling import tell_member, tell_new_member, tell_offer
-from connectors.errors import NotFound
+from connectors.errors import NotFound, Unavailable
 from members.engine import engine
-from members.enrol import Birthday, Given, NewMember, enrol, find_twin
+from members.enrol import Birthday, Given, NewMember, enrol
 from members.identity import Email, Identity, Phone, Unreadable, read_email, read_phone
-from members.last_known import find_or_recall
+from members.keeping import found_of, keep, owe_birthday
+from members.last_known import find_or_recall, find_or_recall_twin
 from members.lookup import FoundMember
 from members.masking import mask_email, mask_name, mask_phone
 from members.models import Member
@@ -68,24 +70,64 @@ def enrolled_before(request: ApiRequest, made: str, body: schemas.NewMember) -> 
 @router.post("", **examples.ENROL)
 @once(again=enrolled_before)
 def enrol_member(request: ApiRequest, body: schemas.NewMember) -> Answer:
-    """Make somebody a member. 200: they were one already, and nothing was changed."""
+    """Make somebody a member. 200: they were one already, and nothing was changed.
+
+    202: the engine is down; they are kept, and enrolled when it answers.
+    """
     place = place_of(request, body)
     new = read_new_member(body, region_of(request, place.store))
-    twin, same_email = find_twin(engine(), new)
+    twin, same_email, reached = find_or_recall_twin(engine(), new)
     if twin is not None and same_email:
         return Answer(200, tell_member(twin), str(twin.id))
     if twin is not None and not body.force:
         raise likely_duplicate(twin)
+    if reached:
+        with suppress(Unavailable):
+            return enrol_now(request, place, new, body)
+    return keep_for_later(request, place, new, body)
+
+
+def enrol_now(request: ApiRequest, place: Place, new: NewMember, body: schemas.NewMember) -> Answer:
+    """Raises Unavailable where the engine went away meanwhile; nothing was done then."""
+    birthday = birthday_of(body)
+
+    def owe(member: Member) -> None:
+        if birthday is not None:
+            owe_birthday(member, birthday, request.auth.installation)
+
     member = enrol(
         engine(),
         new,
         store=place.store,
         associate=place.associate,
-        consents=[Given(**consent.model_dump()) for consent in body.consents],
-        birthday=Birthday(**body.birthday.model_dump()) if body.birthday else None,
+        consents=consents_of(body),
         by=request.auth.by(place),
+        then=owe,
     )
     return Answer(201, tell_new_member(member, new), str(member.id))
+
+
+def keep_for_later(
+    request: ApiRequest, place: Place, new: NewMember, body: schemas.NewMember
+) -> Answer:
+    kept = keep(
+        new,
+        installation=request.auth.installation,
+        store=place.store,
+        associate=place.associate,
+        consents=consents_of(body),
+        birthday=birthday_of(body),
+        by=request.auth.by(place),
+    )
+    return Answer(202, tell_member(found_of(kept, live=False)))
+
+
+def consents_of(body: schemas.NewMember) -> list[Given]:
+    return [Given(**consent.model_dump()) for consent in body.consents]
+
+
+def birthday_of(body: schemas.NewMember) -> Birthday | None:
+    return Birthday(**body.birthday.model_dump()) if body.birthday else None
 
 
 def place_of(request: ApiRequest, body: schemas.NewMember) -> Place:

@@ -1,7 +1,8 @@
 """How many requests a key may make: a bucket of tokens that fills up again.
 
-Counted in this process alone, without a write to the database: a deployment of N web processes lets
-a key make up to N times as many, as chance spreads its requests (docs/api.md says so).
+Counted in this process alone, without a write to the database: each of WEB_CONCURRENCY processes
+gives out its share, so that a key never gets more than its limit. One that sends all of its
+requests over one connection is served by one process, and gets one share (docs/api.md says so).
 """
 
 import math
@@ -80,7 +81,10 @@ buckets = Buckets()
 
 
 def take(key: str) -> Allowance:
-    """One request of this key."""
+    """One request of this key, from this process's share."""
     return buckets.take(
-        key, time.monotonic(), rate=settings.API_RATE_PER_SECOND, burst=settings.API_BURST
+        key,
+        time.monotonic(),
+        rate=settings.API_RATE_PER_SECOND / settings.WEB_CONCURRENCY,
+        burst=max(settings.API_BURST // settings.WEB_CONCURRENCY, 1),
     )

@@ -231,10 +231,12 @@ def newest_first(
 
 
 def refuse_unknown(request: ApiRequest, asked: type[BaseModel]) -> None:
-    """A filter that is misspelt must not be taken for none."""
+    """A filter that is misspelt must not be taken for none, nor one of two for both."""
     unknown = sorted(request.GET.keys() - asked.model_fields.keys())
-    if unknown:
-        errors = [{"field": name, "detail": "There is no such parameter."} for name in unknown]
+    twice = [name for name, given in request.GET.lists() if len(given) > 1]
+    errors = [{"field": name, "detail": "There is no such parameter."} for name in unknown]
+    errors += [{"field": name, "detail": "Give it once."} for name in twice]
+    if errors:
         raise Problem("invalid-fields", "Correct the fields named in errors.", errors=errors)
 
 

@@ -59,6 +59,16 @@ GivenMoment = Annotated[
 Typed = Annotated[str, Field(max_length=254)]
 
 
+def can_be_read(reason: str) -> str:
+    if not all(map(can_be_shown, reason)):
+        raise ValueError("A reason has no control characters.")
+    return reason
+
+
+# Kept with the row and in the trail, which people read in the admin and in terminals.
+Why = Annotated[str, Field(max_length=200), AfterValidator(can_be_read)]
+
+
 class Asked(BaseModel):
     """A body or a part of one: nothing is read as what it is not, and nothing is left over."""
 
@@ -66,7 +76,8 @@ class Asked(BaseModel):
 
 
 class Told(BaseModel):
-    model_config = ConfigDict(from_attributes=True)
+    # An error in one goes into the log with its traceback: without the values, which name people.
+    model_config = ConfigDict(from_attributes=True, hide_input_in_errors=True)
 
 
 class LookUp(Asked):
@@ -168,15 +179,8 @@ class Hold(Asked):
 
 class Reverse(Asked):
     withdrawn: bool = Field(description="The point of sale no longer honours the code.")
-    reason: str | None = Field(None, max_length=200)
+    reason: Why | None = None
     associate: PosId | None = None
-
-    @field_validator("reason")
-    @classmethod
-    def can_be_read(cls, reason: str | None) -> str | None:
-        if reason and not all(map(can_be_shown, reason)):
-            raise ValueError("A reason has no control characters.")
-        return reason
 
 
 class Item(BaseModel):
@@ -235,7 +239,7 @@ class Sale(Told):
 
 
 class Void(Asked):
-    reason: str | None = Field(None, max_length=200)
+    reason: Why | None = None
 
 
 class MemberId(Told):
@@ -290,7 +294,10 @@ class Expiring(Told):
 
 class Redeemable(Told):
     ok: bool
-    reason: Literal["engine_down", "no_email", "opted_out", "another_under_way"] | None = None
+    reason: (
+        Literal["engine_down", "no_email", "opted_out", "another_under_way", "being_enrolled"]
+        | None
+    ) = None
 
 
 class Member(Told):
@@ -307,6 +314,9 @@ class Member(Told):
     redeemable: Redeemable
     as_of: Moment
     live: bool = Field(description="False: the engine is down; these are its last known figures.")
+    waiting: bool = Field(
+        False, description="True: kept while the engine is down, and enrolled when it answers."
+    )
     pending: list[Redemption]
 
 

@@ -36,6 +36,7 @@ def tell_member(found: FoundMember) -> schemas.Member:
         redeemable=tell_redeemable(found, pending),
         as_of=found.as_of,
         live=found.live,
+        waiting=found.waiting,
         pending=[tell_redemption(redemption) for redemption in pending],
     )
 

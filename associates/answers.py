@@ -12,8 +12,9 @@ from django.shortcuts import render
 from django.views.defaults import server_error
 from django_htmx.http import retarget, trigger_client_event
 
-from access.middleware import bearer_required
+from access.middleware import PanelRequest, bearer_required
 from associates.tokens import PageTooOld
+from audit.record import By, Where, Who
 from connectors.errors import Misconfigured, OutsideError, Refused, ReplyLost, Throttled
 from members.identity import CardNumber, Unreadable
 from members.models import Member
@@ -107,6 +108,11 @@ def screen(view: View) -> View:
         return response
 
     return bearer_required(wrapped)
+
+
+def by(request: PanelRequest) -> By:
+    """The person at this till, for the trail."""
+    return By(Who.associate(request.associate), Where.at(till=request.till))
 
 
 def explain(request: HttpRequest, error: Exception) -> HttpResponse:

@@ -3,17 +3,18 @@
 from dataclasses import dataclass
 from typing import Any
 
+from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_POST
 
 from access.middleware import PanelRequest
-from associates.answers import screen
-from associates.member_screen import look_up, show_member
+from associates.answers import by, screen
+from associates.member_screen import look_up, show_kept, show_member
 from associates.tokens import read_new_member, sign_new_member
 from connectors.errors import NotFound, ReplyLost, Throttled, Unavailable
 from members.engine import engine
-from members.enrol import NewMember, find_twin, record_consents
+from members.enrol import NewMember, record_consents
 from members.enrol import enrol as enrol_at_engine
 from members.identity import (
     CardNumber,
@@ -23,8 +24,10 @@ from members.identity import (
     read_identity,
     read_phone,
 )
+from members.keeping import found_of, keep
+from members.last_known import find_or_recall_twin
 from members.masking import mask_email, mask_name
-from members.models import Member
+from members.models import Enrolment, Member
 from members.names import read_name
 
 # The screen asks every second; after that many times it says that this takes longer than usual.
@@ -84,7 +87,7 @@ def enrol(request: PanelRequest) -> HttpResponse:
     new, checked = read_form(request)
     if new is None:
         return render_form(request, checked, status=422)
-    twin, same_email = find_twin(engine(), new)
+    twin, same_email, reached = find_or_recall_twin(engine(), new)
     if twin is not None and same_email:
         found = look_up(request, Email(new.email))
         return show_member(request, found, notice="Already a member: nothing was changed.")
@@ -96,16 +99,37 @@ def enrol(request: PanelRequest) -> HttpResponse:
             "phone": new.phone,
         }
         return render_form(request, checked, status=409, likely=likely)
-    return send(request, new)
+    return send(request, new) if reached else keep_for_later(request, new)
 
 
 def send(request: PanelRequest, new: NewMember) -> HttpResponse:
-    """An answer that was lost is found by waiting, as any new member is."""
+    """An answer that was lost is found by waiting, as any new member is; should nobody wait for it,
+    the worker finds out."""
     try:
-        enrol_at_engine(engine(), new, store=request.till.store, associate=request.associate)
+        enrol_at_engine(
+            engine(), new, store=request.till.store, associate=request.associate, by=by(request)
+        )
     except ReplyLost:
+        keep_what_was_typed(request, new)
         return render_wait(request, new, tries=0, sure=False)
+    except Unavailable:
+        return keep_for_later(request, new)
     return render_wait(request, new, tries=0, sure=True)
+
+
+def keep_for_later(request: PanelRequest, new: NewMember) -> HttpResponse:
+    """The engine is out of reach: nothing that was typed is lost, and nobody has to come again."""
+    return show_kept(request, found_of(keep_what_was_typed(request, new), live=False))
+
+
+def keep_what_was_typed(request: PanelRequest, new: NewMember) -> Enrolment:
+    return keep(
+        new,
+        installation=request.installation,
+        store=request.till.store,
+        associate=request.associate,
+        by=by(request),
+    )
 
 
 @screen
@@ -117,6 +141,10 @@ def wait(request: PanelRequest) -> HttpResponse:
     sure = request.POST.get("sure") == "1"
     try:
         found = look_up(request, Email(new.email))
+        if found.member.waiting and found.member.live and tries < PATIENCE:
+            return render_wait(request, new, tries=tries + 1, sure=sure)
+        if found.member.waiting:
+            return show_kept(request, found.member)
         if not found.member.live:
             return render_wait(request, new, tries=tries, sure=sure, away=True)
     except NotFound:
@@ -126,8 +154,16 @@ def wait(request: PanelRequest) -> HttpResponse:
     except (Unavailable, Throttled):
         return render_wait(request, new, tries=tries, sure=sure, away=True)
     member = Member.objects.seen(new.email)
-    record_consents(member, new.consents, request.till.store, request.associate)
+    note_arrived(request, member, new)
     return show_member(request, found, success="Welcome! The new member is enrolled.")
+
+
+def note_arrived(request: PanelRequest, member: Member, new: NewMember) -> None:
+    """The engine has them. Of one whose answer was lost nothing has to be kept any more."""
+    with transaction.atomic():
+        record_consents(member, new.consents, request.till.store, request.associate)
+        if Enrolment.objects.end_waiting_of(member):
+            by(request).record("member.enrolled", member)
 
 
 def read_form(request: PanelRequest) -> tuple[NewMember | None, Form]:

@@ -120,12 +120,23 @@ def show_member(
     in_place: bool = False,
 ) -> HttpResponse:
     """The member's part of the page or, `in_place`, each piece of it put where it stands."""
+    if found.member.waiting:
+        return show_kept(request, found.member, looked_up=True)
     context = words_of(found) | {
         "first": notice or success,
         "kind": "notice" if notice else "success",
         "oob": IN_PLACE if in_place else "",
     }
     return render(request, "associates/member.html", context)
+
+
+def show_kept(
+    request: PanelRequest, member: FoundMember, *, looked_up: bool = False
+) -> HttpResponse:
+    """Somebody whom the engine does not have yet: their enrolment is kept."""
+    name = member.name or member.email
+    context = {"name": name, "live": member.live, "looked_up": looked_up}
+    return render(request, "associates/kept.html", context)
 
 
 def words_of(found: MemberScreen) -> dict[str, Any]:

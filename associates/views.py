@@ -10,12 +10,11 @@ from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import trigger_client_event
 
 from access.middleware import PanelRequest
-from associates.answers import alert, screen
+from associates.answers import alert, by, screen
 from associates.asking import ask_again, render_dialog
 from associates.coupons import coupon_context, refusal
 from associates.member_screen import look_up, refresh, show_member
 from associates.tokens import PageTooOld, read_act, read_shown
-from audit.record import By, Where, Who
 from connectors.errors import NotFound, Throttled, Unavailable
 from members.engine import engine
 from members.identity import Phone, read_identity
@@ -120,11 +119,6 @@ def redeem(request: PanelRequest) -> HttpResponse:
     except (OpenCodeExists, PriceChanged, WrongPoints) as error:
         return ask_again(request, token, error)
     return show_coupon(request, redemption)
-
-
-def by(request: PanelRequest) -> By:
-    """The person at this till, for the trail."""
-    return By(Who.associate(request.associate), Where.at(till=request.till))
 
 
 def read_points(text: str | None) -> int | None:

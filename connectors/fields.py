@@ -149,3 +149,8 @@ def as_decimal(value: object) -> Decimal | None:
     except InvalidOperation:
         return None
     return number if number.is_finite() and abs(number.adjusted()) < MOST_DIGITS else None
+
+
+def present(**fields: Any) -> dict[str, Any]:
+    """Only what was given: a system that is sent a null may take it for an answer."""
+    return {name: value for name, value in fields.items() if value is not None}

@@ -4,7 +4,16 @@ from django.conf import settings
 
 from connectors.wire import tls_context
 from connectors.yotpo.client import Credentials, Yotpo
+from members.delivering import (
+    flight_of_enrolment,
+    is_enrolment_seen,
+    note_birthday,
+    note_enrolled,
+    tell_birthday,
+    tell_enrolment,
+)
 from members.engine import engine
+from members.keeping import BIRTHDAY, ENROLMENT
 from outbox.limits import fresh_limits
 from outbox.routes import Route
 from redemptions.disputes import ADJUSTMENT, is_taken_seen, note_taken, take_again
@@ -27,6 +36,16 @@ DELIVERIES: dict[str, Route] = {
         seen=lambda delivery: is_taken_seen(engine(), delivery),
         on_done=note_taken,
     ),
+    ENROLMENT: Route(
+        call=tell_enrolment,
+        system="yotpo",
+        seen=is_enrolment_seen,
+        on_done=note_enrolled,
+        idempotent=True,  # by email
+        one_in_flight_by=flight_of_enrolment,
+        calls=2,
+    ),
+    BIRTHDAY: Route(call=tell_birthday, system="yotpo", on_done=note_birthday, idempotent=True),
     # It changes by which an order of the same member is read.
     REFUND: Route(
         call=tell_refund,

@@ -112,8 +112,12 @@ if WEB_THREADS < 1:
     raise ImproperlyConfigured("WEB_THREADS must be 1 or more: gunicorn's --threads.")
 # Last known figures of members are written in batches, at most this often; the tests write them.
 LAST_KNOWN_SECONDS = None if LOYALTY_MODE is Mode.TEST else 5.0
+# As many as gunicorn's --workers, which reads the same variable.
+WEB_CONCURRENCY = env.int("WEB_CONCURRENCY", default=4 if PRODUCTION else 1)
+if WEB_CONCURRENCY < 1:
+    raise ImproperlyConfigured("WEB_CONCURRENCY must be 1 or more: gunicorn's --workers.")
 # What one API key may ask: so many a second, and so many at once after a pause. Each web process
-# counts for itself.
+# counts for itself and gives out its share, one in WEB_CONCURRENCY.
 API_RATE_PER_SECOND = env.float("API_RATE_PER_SECOND", default=100.0)
 API_BURST = env.int("API_BURST", default=1000)
 if API_RATE_PER_SECOND <= 0 or API_BURST < 1:

@@ -1,19 +1,17 @@
 """Enrolling: a new member is made once, and only where there is none yet."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 
-import structlog
 from django.db import transaction
 
 from audit.record import By
-from connectors.errors import NotFound, OutsideError
+from connectors.errors import NotFound
 from connectors.yotpo.client import Yotpo
 from members.lookup import FoundMember, found
-from members.models import Consent, Member
+from members.models import Consent, Enrolment, Member
 from stores.models import Associate, Store
-
-log = structlog.get_logger(__name__)
 
 # Change it whenever the words beside the box change: a consent is to words.
 MARKETING_WORDING = "till-2026-11"
@@ -51,6 +49,10 @@ class NewMember:
         return (Given(Consent.Purpose.MARKETING_EMAIL, self.marketing_emails, MARKETING_WORDING),)
 
 
+def nothing_more(_member: Member) -> None:
+    """For an enrolment from which nothing else follows."""
+
+
 def find_twin(engine: Yotpo, new: NewMember) -> tuple[FoundMember | None, bool]:
     """Who is at the engine already, and whether by this very email.
 
@@ -76,14 +78,14 @@ def enrol(
     store: Store | None = None,
     associate: Associate | None = None,
     consents: Sequence[Given] | None = None,
-    birthday: Birthday | None = None,
     by: By | None = None,
+    then: Callable[[Member], object] = nothing_more,
 ) -> Member:
     """Make the member at the engine and keep what they consented to.
 
     `consents` where they were asked for elsewhere than in the panel's form; `by` goes into the
-    trail. The engine's call is an
-    upsert by email, so repeating it makes no second member.
+    trail; `then` runs in the transaction in which the member is written down. The engine's call is
+    an upsert by email, so repeating it makes no second member.
     Raises Unavailable, Throttled, Misconfigured, Refused or ReplyLost; nothing is kept then.
     """
     engine.save_customer(
@@ -99,20 +101,9 @@ def enrol(
         record_consents(member, given, store, associate)
         if by:
             by.record("member.enrolled", member, after={"consents": list(map(asdict, given))})
-    if birthday is not None:
-        save_birthday(engine, member, birthday)
+        Enrolment.objects.end_waiting_of(member)
+        then(member)
     return member
-
-
-def save_birthday(engine: Yotpo, member: Member, birthday: Birthday) -> None:
-    """A birthday that the engine does not take stops nobody from joining.
-
-    It does not take that of somebody too new to be read.
-    """
-    try:
-        engine.save_birthday(email=member.email, **asdict(birthday))
-    except OutsideError as error:
-        log.warning("member.birthday_not_saved", member=str(member.id), error=str(error))
 
 
 def record_consents(
@@ -120,13 +111,18 @@ def record_consents(
     consents: Sequence[Given],
     store: Store | None,
     associate: Associate | None,
+    given_at: datetime | None = None,
 ) -> None:
-    """Once for an answer: an enrolment that is sent again adds nothing."""
+    """Once for an answer: an enrolment that is sent again adds nothing.
+
+    `given_at` where it was not just now.
+    """
+    when = {"given_at": given_at} if given_at else {}
     last: dict[str, Given] = {}
     for kept in member.consents.order_by("given_at", "id"):
         last[kept.purpose] = Given(kept.purpose, kept.granted, kept.wording_version)
     Consent.objects.bulk_create(
-        Consent(member=member, store=store, associate=associate, **asdict(given))
+        Consent(member=member, store=store, associate=associate, **asdict(given), **when)
         for given in consents
         if last.get(given.purpose) != given
     )

@@ -11,11 +11,13 @@ from uuid import UUID
 from django.conf import settings
 from pydantic import TypeAdapter
 
-from connectors.errors import Unavailable
+from connectors.errors import NotFound, Unavailable
 from connectors.yotpo.client import Yotpo
 from database import batch as batch_room
 from database.encryption import blind_index
-from members.identity import Email, Identity, email_identity
+from members.enrol import NewMember, find_twin
+from members.identity import Email, Identity, Phone, email_identity
+from members.keeping import recall_kept
 from members.lookup import FoundMember, find_member
 from members.models import LastKnown, Member
 
@@ -25,17 +27,36 @@ figures = TypeAdapter(FoundMember)
 def find_or_recall(engine: Yotpo, identity: Identity) -> FoundMember:
     """Who this is by the engine or, while it is out of reach, by what it said last (not `live`).
 
-    Raises as `find_member`; Unavailable only where nothing is known.
+    Somebody whose enrolment is kept is `waiting`. Raises as `find_member`; Unavailable and NotFound
+    only where nothing is known.
     """
     try:
         member = find_member(engine, identity)
     except Unavailable:
-        known = recall(identity)
+        known = recall(identity) or recall_kept(identity, live=False)
         if known is None:
             raise
         return known
+    except NotFound:
+        kept = recall_kept(identity, live=True)
+        if kept is None:
+            raise
+        return kept
     batch.note(member)
     return member
+
+
+def find_or_recall_twin(engine: Yotpo, new: NewMember) -> tuple[FoundMember | None, bool, bool]:
+    """As `find_twin`, and whether the engine was reached: else by what it said last.
+
+    Raises Throttled, Misconfigured or Refused.
+    """
+    try:
+        return *find_twin(engine, new), True
+    except Unavailable:
+        same = recall(Email(new.email))
+        other = recall(Phone(new.phone)) if new.phone and same is None else None
+        return same or other, same is not None, False
 
 
 def recall(identity: Identity) -> FoundMember | None:

@@ -45,6 +45,8 @@ class FoundMember:
     as_of: datetime
     live: bool = True
     """False: the engine is out of reach, and these are its last known figures."""
+    waiting: bool = False
+    """The engine does not have them yet: their enrolment is kept until it answers."""
 
     @property
     def name(self) -> str:
@@ -56,7 +58,12 @@ class FoundMember:
 
     @property
     def why_not(self) -> str:
-        """Why nothing can be redeemed: `engine_down`, `no_email`, `opted_out`, or nothing."""
+        """Why nothing can be redeemed, or nothing.
+
+        `being_enrolled`, `engine_down`, `no_email` or `opted_out`.
+        """
+        if self.waiting:
+            return "being_enrolled"
         if not self.live:
             return "engine_down"
         if self.id is None:

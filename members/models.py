@@ -4,12 +4,13 @@ import uuid
 from typing import ClassVar
 
 from django.db import models
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from database.encryption import EncryptedTextField, blind_index
 from database.prepared import Prepared
-from members.identity import email_identity
-from stores.models import Associate, Store
+from members.identity import Email, Identity, email_identity
+from stores.models import Associate, Installation, Store
 
 
 class MemberQuerySet(models.QuerySet["Member"]):
@@ -88,3 +89,78 @@ class Consent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_purpose_display()}: {'yes' if self.granted else 'no'}"
+
+
+class EnrolmentQuerySet(models.QuerySet["Enrolment"]):
+    def waiting_for(self, identity: Identity) -> "Enrolment | None":
+        """Of several with one phone the last one."""
+        if isinstance(identity, Email):
+            key = {"email_index": blind_index(email_identity(identity.address))}
+        else:
+            key = {"phone_index": blind_index(identity.number)}
+        return self.filter(state=Enrolment.State.WAITING, **key).order_by("-asked_at").first()
+
+    def end(self, state: "Enrolment.State", **changes: object) -> int:
+        """Nobody is named by those that end."""
+        ended = {"details": None, "email_index": "", "phone_index": "", "ended_at": Now()}
+        return self.update(**{**ended, **changes, "state": state})
+
+    def end_waiting_of(self, member: Member) -> int:
+        """They became a member by another way."""
+        kept = self.filter(state=Enrolment.State.WAITING, email_index=member.email_index)
+        return kept.end(Enrolment.State.ENROLLED, member=member)
+
+
+class Enrolment(models.Model):
+    """Somebody who wants to join, kept until the engine has taken them in.
+
+    `details` holds what was typed; it is emptied when nothing of it must be told any more. What
+    brings it to the engine is the outbox, whose deliveries name this row and its version.
+    """
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "Waiting for the loyalty system"
+        ENROLLED = "enrolled", "Enrolled"
+        DROPPED = "dropped", "Dropped by a manager"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    installation = models.ForeignKey(Installation, models.PROTECT)
+    store = models.ForeignKey(Store, models.PROTECT, null=True, blank=True)
+    associate = models.ForeignKey(Associate, models.PROTECT, null=True, blank=True)
+    state = models.CharField(max_length=16, choices=State, default=State.WAITING)
+    version = models.PositiveIntegerField(default=1, help_text="Grows with every change.")
+    details = EncryptedTextField(null=True, blank=True, editable=False)
+    email_index = models.CharField(max_length=64, blank=True, editable=False)
+    phone_index = models.CharField(max_length=64, blank=True, db_index=True, editable=False)
+    member = models.ForeignKey(Member, models.PROTECT, null=True, blank=True, related_name="+")
+    asked_at = models.DateTimeField(db_default=Now(), editable=False)
+    ended_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects: ClassVar = EnrolmentQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-asked_at"]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(state__in=["waiting", "enrolled", "dropped"]),
+                name="an_enrolment_has_a_known_state",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="waiting") | (~Q(email_index="") & Q(details__isnull=False)),
+                name="a_waiting_enrolment_says_whose_it_is",
+            ),
+            models.CheckConstraint(
+                condition=Q(state="waiting") | Q(email_index="", phone_index=""),
+                name="an_ended_enrolment_names_nobody",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="dropped") | Q(details__isnull=True),
+                name="a_dropped_enrolment_is_empty",
+            ),
+            models.UniqueConstraint(
+                fields=["email_index"], condition=Q(state="waiting"), name="an_email_waits_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Enrolment {str(self.id)[:8]}"

@@ -92,7 +92,7 @@ class Delivery(models.Model):
 
     # Of the worker that holds the lease, while it does; not in the database.
     asked_at: float | None = None
-    """When its lease was taken, on the monotonic clock: for the connectors' `asked_at`."""
+    """When it was taken, or set out, on the monotonic clock: for the connectors' `asked_at`."""
     answer: Any = None
     """What the route's call gave back, for its `on_done`; None after a reading."""
 

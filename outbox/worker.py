@@ -3,6 +3,7 @@
 import copy
 import random
 import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -163,6 +164,8 @@ def attempt(delivery: Delivery, route: Route) -> tuple[Outcome, float, str]:
 
 def note_before(delivery: Delivery, before: Callable[[Delivery], None]) -> None:
     before(delivery)
+    # However long that took: who may set out is not too late.
+    delivery.asked_at = time.monotonic()
     if not set_out(delivery):
         raise FencedOff
 

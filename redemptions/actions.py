@@ -314,6 +314,7 @@ def write_late(redemption: PendingRedemption, made: Redemption) -> None:
         redemption.move(
             State.DISPUTED,
             Reason.LATE_REPLY,
+            only_from=[State.REVERSING, State.REVERSED, State.CANCELLED],
             engine_words=f"The engine answered late: its redemption is {made.id}, code {made.code}",
         )
 

@@ -16,6 +16,7 @@ from connectors.yotpo.payloads import CodeRecord
 from outbox.ledger import enqueue, find, send_again
 from outbox.models import Delivery
 from outbox.states import ENDED
+from outbox.states import State as Told
 from redemptions.evidence import is_anothers
 from redemptions.models import PendingRedemption
 from redemptions.states import Reason, State
@@ -31,6 +32,7 @@ class Act(models.TextChoices):
     """The words are for a manager who reads them for the first time."""
 
     TAKE_AGAIN = "take_again", "Take the points again"
+    GIVE_AGAIN = "give_again", "Give the points that were taken again"
     NEVER_GIVEN_BACK = "never_given_back", "They never came back: the sale has what is its own"
     LET_GO = "let_go", "Let it go: leave the points as they are"
     GIVE_BACK = "give_back", "Give the points back"
@@ -42,6 +44,7 @@ class Act(models.TextChoices):
 ACTS: dict[str, tuple[Act, Act]] = {
     Reason.SOLD_AFTER: (Act.TAKE_AGAIN, Act.LET_GO),
     Reason.SOLD_UNCLEAR: (Act.TAKE_AGAIN, Act.NEVER_GIVEN_BACK),
+    Reason.VOIDED_AFTER: (Act.GIVE_AGAIN, Act.LET_GO),
     Reason.REVERSAL_REFUSED: (Act.GIVE_BACK, Act.LET_GO),
     Reason.LATE_REPLY: (Act.GIVE_BACK, Act.LET_GO),
     Reason.TWO_CANDIDATES: (Act.GIVE_BACK, Act.NONE_IS_OURS),
@@ -73,7 +76,7 @@ def asks_for_a_manager() -> Q:
 
 
 def acts_of(redemption: PendingRedemption) -> tuple[Act, ...]:
-    """What can be done now; nothing while points are being taken again."""
+    """What can be done now; nothing while points are being taken or given again."""
     asks = PendingRedemption.objects.filter(asks_for_a_manager(), pk=redemption.pk)
     if not asks.exists() or is_being_taken(redemption):
         return ()
@@ -83,12 +86,28 @@ def acts_of(redemption: PendingRedemption) -> tuple[Act, ...]:
 
 
 def is_being_taken(redemption: PendingRedemption) -> bool:
-    taking = find(ADJUSTMENT, adjustment_key(redemption))
-    return taking is not None and taking.state not in ENDED
+    """Or given."""
+    adjustments = Delivery.objects.filter(kind=ADJUSTMENT, order_by=order_of(redemption))
+    return adjustments.exclude(state__in=ENDED).exists()
 
 
-def adjustment_key(redemption: PendingRedemption) -> str:
-    return f"take-again-{redemption.id}"
+def is_taken_again(redemption: PendingRedemption) -> bool:
+    """Used, and only because a manager took the points again after the engine had given them back.
+
+    Asks nothing for any other.
+    """
+    if redemption.reason != Reason.BY_MANAGER:
+        return False
+    taken = find(ADJUSTMENT, adjustment_key(redemption, Act.TAKE_AGAIN))
+    return taken is not None and taken.state == Told.DONE
+
+
+def adjustment_key(redemption: PendingRedemption, act: Act) -> str:
+    return f"{act.replace('_', '-')}-{redemption.id}"
+
+
+def order_of(redemption: PendingRedemption) -> str:
+    return f"redemption:{redemption.id}"
 
 
 def needs_code(redemption: PendingRedemption) -> bool:
@@ -104,7 +123,9 @@ def settle_by_hand(engine: Yotpo, redemption: PendingRedemption, settlement: Set
     before = redemption.state
     try:
         with transaction.atomic(durable=True):
-            if not carry_out(redemption, act, changes):
+            # Of two managers at once the second sees here what the first has decided.
+            PendingRedemption.objects.select_for_update().get(pk=redemption.pk)
+            if act not in acts_of(redemption) or not carry_out(redemption, act, changes):
                 raise CannotSettle("Somebody else was quicker: look how it stands now.")
             record(
                 act=f"redemption.settled.{act.value}",
@@ -125,7 +146,9 @@ def carry_out(redemption: PendingRedemption, act: Act, changes: dict[str, Any]) 
     by_hand: dict[str, Any] = {"only_from": source, "provided": asks_for_a_manager()}
     match act:
         case Act.TAKE_AGAIN:
-            return promise_to_take(redemption)
+            return promise_to_adjust(redemption, act, -redemption.points)
+        case Act.GIVE_AGAIN:
+            return promise_to_adjust(redemption, act, redemption.points)
         case Act.NEVER_GIVEN_BACK | Act.SOLD:
             sold: dict[str, Any] = {"sold_at": Coalesce("sold_at", Now())}
             return redemption.move(State.USED, Reason.BY_MANAGER, **by_hand, **sold)
@@ -138,17 +161,18 @@ def carry_out(redemption: PendingRedemption, act: Act, changes: dict[str, Any]) 
             return redemption.end(Reason.BY_MANAGER, **by_hand, **freed, **changes)
 
 
-def promise_to_take(redemption: PendingRedemption) -> bool:
-    """It stays disputed until the engine took them: it may say no, where they were spent."""
-    tried = find(ADJUSTMENT, adjustment_key(redemption))
+def promise_to_adjust(redemption: PendingRedemption, act: Act, points: int) -> bool:
+    """It stays disputed until the engine did it: it may say no, where points were spent."""
+    key = adjustment_key(redemption, act)
+    tried = find(ADJUSTMENT, key)
     if tried is not None:
         return send_again(tried)
     enqueue(
         kind=ADJUSTMENT,
-        key=adjustment_key(redemption),
+        key=key,
         installation_id=redemption.installation_id,
-        payload={"redemption": str(redemption.id), "points": -redemption.points},
-        order_by=f"redemption:{redemption.id}",
+        payload={"redemption": str(redemption.id), "points": points},
+        order_by=order_of(redemption),
     )
     return True
 
@@ -189,9 +213,10 @@ def where_of(redemption: PendingRedemption) -> Where:
 # What the outbox's route calls
 
 
-def title_of(redemption: PendingRedemption) -> str:
-    """Found again in the history, should the answer be lost."""
-    return f"Correction {str(redemption.id)[:13]}"
+def title_of(delivery: Delivery) -> str:
+    """Found again in the history, should the answer be lost. None is a part of the other."""
+    correction = "Correction" if delivery.payload["points"] < 0 else "Correction back"
+    return f"{correction} {delivery.payload['redemption'][:13]}"
 
 
 def redemption_of(delivery: Delivery) -> PendingRedemption:
@@ -200,11 +225,12 @@ def redemption_of(delivery: Delivery) -> PendingRedemption:
 
 
 def take_again(engine: Yotpo, delivery: Delivery) -> None:
+    """Or give: its points say which."""
     redemption = redemption_of(delivery)
     engine.adjust_points(
         email=redemption.member.email,
         points=delivery.payload["points"],
-        title=title_of(redemption),
+        title=title_of(delivery),
         asked_at=delivery.asked_at,
     )
 
@@ -214,11 +240,14 @@ def is_taken_seen(engine: Yotpo, delivery: Delivery) -> bool | None:
     history = engine.customer(email=redemption.member.email, with_history=True).history
     if history is None:
         return None
-    return any(title_of(redemption) in row.title for row in history)
+    return any(title_of(delivery) in row.title for row in history)
 
 
 def note_taken(delivery: Delivery) -> None:
     redemption = redemption_of(delivery)
     sold: dict[str, Any] = {"sold_at": Coalesce("sold_at", Now())}
-    redemption.move(State.USED, Reason.BY_MANAGER, only_from=[State.DISPUTED], **sold)
-    log.info("redemption.taken_again", redemption=str(redemption.id))
+    if delivery.payload["points"] < 0:
+        moved = redemption.move(State.USED, Reason.BY_MANAGER, only_from=[State.DISPUTED], **sold)
+    else:
+        moved = redemption.move(State.REVERSED, Reason.BY_MANAGER, only_from=[State.DISPUTED])
+    log.info("redemption.adjusted", redemption=str(redemption.id), moved=moved)

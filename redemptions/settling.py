@@ -1,7 +1,9 @@
 """Ending what was left open: by reading the engine's history, never by asking again."""
 
+import time
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import zip_longest
 from threading import Event
 from uuid import UUID
 
@@ -25,6 +27,9 @@ log = structlog.get_logger(__name__)
 
 # So many of each kind in one pass: a long backlog is not held in memory.
 A_PASS = 100
+# Ended before the next pass would begin beside it: with an engine that is slow, passes would take
+# all of a worker's threads. In seconds.
+LONGEST_PASS = 15.0
 # Waiting longer for a turn would keep a worker from being told to stop. In seconds.
 A_TURN = 2.0
 PAUSE_AFTER_A_BUG = timedelta(minutes=1)
@@ -56,7 +61,7 @@ def see_to_all(engine: Yotpo, stop: Event | None = None) -> int:
     """Everything that is due now. Returns how many rows were looked at.
 
     Once `stop` is set the row at hand is brought to its end and no other is begun. What does not
-    get its turn at the engine soon is left for the next pass.
+    get its turn at the engine soon, or not before a pass has lasted long, is left for the next.
     """
     rows = PendingRedemption.objects.order_by("next_check_at")
     kinds = (
@@ -65,9 +70,12 @@ def see_to_all(engine: Yotpo, stop: Event | None = None) -> int:
         rows.to_end(),
         rows.to_reverse(),
     )
-    due = [pk for kind in kinds for pk in kind.values_list("pk", flat=True)[:A_PASS]]
+    # In turns: many of one kind must not keep the others waiting.
+    turns = zip_longest(*(kind.values_list("pk", flat=True)[:A_PASS] for kind in kinds))
+    due = [pk for turn in turns for pk in turn if pk is not None]
+    end = time.monotonic() + LONGEST_PASS
     for seen, pk in enumerate(due):
-        if not may_go_on(engine, stop or Event()):
+        if time.monotonic() > end or not may_go_on(engine, stop or Event()):
             return seen
         see_to_one(engine, pk)
     return len(due)

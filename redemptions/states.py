@@ -39,6 +39,7 @@ class Reason(models.TextChoices):
     SOLD = "sold", "A sale has the code"
     SOLD_AFTER = "sold_after", "A sale has the code, and the points were given back"
     SOLD_UNCLEAR = "sold_unclear", "A sale has the code; whether the points came back is not clear"
+    VOIDED_AFTER = "voided_after", "Its sale was voided after its points had been taken again"
     LATE_REPLY = "late_reply", "The answer came after all"
     TWO_CANDIDATES = "two_candidates", "Two redemptions at the engine could be this one"
     NEVER_CLEAR = "never_clear", "The engine's history did not become clear"
@@ -69,6 +70,7 @@ TRANSITIONS: dict[State, dict[State, str]] = {
     State.USED: {
         State.REVERSING: "the sale was voided before its order's first attempt",
         State.CANCELLED: "the same, of a delayed one",
+        State.DISPUTED: "the same, after its points had been taken again",
     },
     State.REVERSING: {
         State.REVERSED: "the engine gave the points back",
@@ -86,7 +88,7 @@ TRANSITIONS: dict[State, dict[State, str]] = {
     State.REVERSED: {State.DISPUTED: "a sale has the code, or a late answer brings another code"},
     State.DISPUTED: {
         State.USED: "points taken again, or never given back",
-        State.REVERSED: "let go",
+        State.REVERSED: "let go, or points given again",
         State.REVERSING: "a candidate is ours: give back",
         State.NOT_MADE: "no candidate is ours",
     },

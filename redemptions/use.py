@@ -9,6 +9,7 @@ import structlog
 from django.db import transaction
 from django.db.models.functions import Coalesce, Now
 
+from redemptions.disputes import is_taken_again
 from redemptions.models import PendingRedemption
 from redemptions.states import OPEN, Reason, State
 
@@ -48,7 +49,9 @@ def use(codes: Iterable[str], sale: str) -> list[CodeOutcome]:
     """
     if not transaction.get_connection().in_atomic_block:
         raise RuntimeError("Codes are used in the transaction that records their sale.")
-    wanted = list(dict.fromkeys(filter(None, (code.strip() for code in codes))))
+    # An order names its codes in one text with commas, and so do some tills.
+    named = (part.strip() for code in codes for part in code.split(","))
+    wanted = list(dict.fromkeys(filter(None, named)))
     rows = (
         PendingRedemption.objects.select_for_update(of=("self",))
         .with_codes(wanted)
@@ -120,7 +123,12 @@ def unuse(sale: str) -> list[PendingRedemption]:
         .order_by("pk")
     )
     for row in rows:
-        if row.state == State.USED:
+        if row.state == State.USED and is_taken_again(row):
+            # The engine gave these back once before, and would not a second time.
+            row.move(
+                State.DISPUTED, Reason.VOIDED_AFTER, only_from=[State.USED], sale="", sold_at=None
+            )
+        elif row.state == State.USED:
             row.end(
                 Reason.VOIDED, only_from=[State.USED], withdrawn_at=Now(), sale="", sold_at=None
             )

@@ -8,6 +8,7 @@ from connectors.errors import NotFound
 from connectors.yotpo.client import Yotpo
 from connectors.yotpo.orders import Order, Refund
 from connectors.yotpo.payloads import Customer
+from database.encryption import blind_index
 from members.engine import engine
 from members.models import Member
 from outbox.errors import NotWanted
@@ -120,11 +121,15 @@ def is_order_seen(delivery: Delivery) -> bool | None:
 
 
 def flight_of_order(delivery: Delivery) -> str:
-    """Of one member only one is under way where the engine's ids can't be relied on."""
+    """Of one buyer only one is under way where the engine's ids can't be relied on.
+
+    By email, whether or not we know the member yet; by phone, where there is nothing else.
+    """
     if settings.ENGINE_KEYS_ORDERS:
         return ""
-    sale = Sale.objects.only("member_id").get(pk=delivery.payload["sale"])
-    return f"member:{sale.member_id}" if sale.member_id is not None else ""
+    sale = Sale.objects.select_related("member").get(pk=delivery.payload["sale"])
+    email_index = sale.member.email_index if sale.member else sale.email_index
+    return f"email:{email_index}" if email_index else f"phone:{blind_index(sale.phone or '')}"
 
 
 def tell_refund(delivery: Delivery) -> None:

@@ -1,9 +1,8 @@
 """Recording what a POS reports: a sale once, its codes used in the same transaction, a void."""
 
-import hashlib
 import json
-from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -12,6 +11,7 @@ from django.db.models.functions import Now
 
 from audit.record import By
 from database.encryption import blind_index
+from database.text import storable
 from members.identity import email_identity
 from members.models import Member
 from outbox.ledger import enqueue, withdraw
@@ -47,8 +47,15 @@ class NewSale:
     """What else it said, known to us or not."""
 
     def fingerprint(self) -> str:
-        told = json.dumps(asdict(self), sort_keys=True, default=str)
-        return hashlib.sha256(told.encode()).hexdigest()
+        """The same for the same sale, in whatever time zone, and when later versions know more.
+
+        With a key: all but the email stands in the row, so that anyone could try emails.
+        """
+        said = {each.name: getattr(self, each.name) for each in fields(self)}
+        usual = {each.name: each.default for each in fields(self)} | {"told": {}}
+        told = {name: value for name, value in said.items() if value != usual[name]}
+        told["completed_at"] = self.completed_at.astimezone(UTC)
+        return blind_index(json.dumps(told, sort_keys=True, default=str))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +72,8 @@ def record(
     `by` goes into the trail. The same again gives what is there. Raises OtherContent for the same
     id with other content.
     """
+    texts = ("coupon_codes", "items", "origin", "told")
+    new = replace(new, **{name: storable(getattr(new, name)) for name in texts})
     there = find_sale(installation, new.pos_id)
     if there is None:
         try:

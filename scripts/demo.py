@@ -35,9 +35,10 @@ LOOK_EVERY_SECONDS = 0.05
 
 MANAGE = (sys.executable, "manage.py")
 SANDBOX = (sys.executable, "-m", "sandbox", "--db", str(ROOT / DATA / "sandbox.sqlite3"))
+WEB_PROCESSES = "2"
 WEB = (
     *(sys.executable, "-m", "gunicorn", "loyalty_panel.wsgi", "--worker-class", "gthread"),
-    *("--workers", "2", "--threads", "16", "--no-control-socket"),
+    *("--workers", WEB_PROCESSES, "--threads", "16", "--no-control-socket"),
 )
 PortChoice = tuple[str, str]  # the variable that may name it, and what else to try first
 WEB_PORT: PortChoice = ("PORT", "8000")
@@ -231,7 +232,7 @@ def start_panel(children: Children, env: dict[str, str]) -> str:
     """The address of it, when it is ready for tills."""
     port = choose_port("The panel", WEB_PORT)
     address = f"http://{LOOPBACK}:{port}"
-    env |= {"PORT": str(port), "PUBLIC_URL": address}
+    env |= {"PORT": str(port), "PUBLIC_URL": address, "WEB_CONCURRENCY": WEB_PROCESSES}
     # Web begins meanwhile: it takes about as long as the tables do, and asks for them only later.
     children.start("web", (*WEB, "--bind", f"{LOOPBACK}:{port}"), env)
     children.finish("seed", (*MANAGE, "seed_demo", "--migrate"), env)

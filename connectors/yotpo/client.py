@@ -12,7 +12,7 @@ from typing import Any
 
 from connectors.answers import Reply
 from connectors.errors import NotFound, ReplyLost
-from connectors.fields import list_of
+from connectors.fields import list_of, present
 from connectors.limits import Limits
 from connectors.session import Session
 from connectors.yotpo.orders import Order, Refund
@@ -258,11 +258,6 @@ class Yotpo:
 
     def _post(self, path: str, body: Mapping[str, Any], **how: Any) -> Reply:
         return self._session.call("POST", path, json=body, deadline=self._write_seconds, **how)
-
-
-def present(**fields: Any) -> dict[str, Any]:
-    """Only what was given: the engine takes a null for an answer."""
-    return {name: value for name, value in fields.items() if value is not None}
 
 
 def identifier(**names: str | None) -> dict[str, str]:

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from connectors.fields import present
+
 # No shopper's browser stands behind a sale at a till; without this the engine checks it for fraud.
 FROM_A_TILL = {"ignore_ip_ua": True, "ip_address": "0.0.0.0", "user_agent": "Loyalty-Panel"}  # noqa: S104
 
@@ -27,22 +29,21 @@ class Order:
     associate: str = ""
 
     def body(self) -> dict[str, Any]:
-        told = {
-            "order_id": self.order_id,
-            "customer_email": self.email,
-            "total_amount_cents": self.total_cents,
-            "currency_code": self.currency,
-            "status": self.status,
-            "created_at": self.completed_at.astimezone(UTC).isoformat(timespec="seconds"),
+        return present(
+            order_id=self.order_id,
+            customer_email=self.email,
+            total_amount_cents=self.total_cents,
+            currency_code=self.currency,
+            status=self.status,
+            created_at=self.completed_at.astimezone(UTC).isoformat(timespec="seconds"),
             # One field, comma-separated; there is no list.
-            "coupon_code": ",".join(self.coupon_codes) or None,
-            "discount_amount_cents": self.discount_cents,
-            "channel_type": "offline",
-            "store_address": self.store or None,
-            "clerk_employee_id": self.associate or None,
+            coupon_code=",".join(self.coupon_codes) or None,
+            discount_amount_cents=self.discount_cents,
+            channel_type="offline",
+            store_address=self.store or None,
+            clerk_employee_id=self.associate or None,
             **FROM_A_TILL,
-        }
-        return {name: value for name, value in told.items() if value is not None}
+        )
 
 
 @dataclass(frozen=True, slots=True)

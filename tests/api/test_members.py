@@ -4,7 +4,11 @@ from typing import Any
 
 import pytest
 
-from members.models import Consent, Member
+from audit.models import Entry
+from members import last_known
+from members.delivering import tell_birthday
+from members.models import Consent, Enrolment, Member
+from outbox.models import Delivery
 from sandbox.control import Sandbox
 from stores.models import Associate, Store
 from tests.api.pos import NEVER_SEEN, Pos, fields, kind
@@ -64,11 +68,15 @@ def test_force_enrols_all_the_same(pos: Pos, sandbox: Sandbox) -> None:
     assert at_the_engine(sandbox, "new@example.com")
 
 
-def test_a_birthday_reaches_the_engine(pos: Pos, sandbox: Sandbox) -> None:
+def test_a_birthday_is_told_by_the_worker_for_the_engine_takes_none_of_somebody_new(
+    pos: Pos, sandbox: Sandbox
+) -> None:
     sandbox.switch(new_customer_delay_seconds=0)
-    pos.post("members", IDA | {"birthday": {"day": 29, "month": 2}})
-    told = pos.post("members/lookup", {"email": "ida@example.com"})
-    assert told.status_code == 200
+    answer = pos.post("members", IDA | {"birthday": {"day": 29, "month": 2}})
+    assert answer.status_code == 201
+    promised = Delivery.objects.get(kind="birthday")
+    assert "29" not in str(promised.payload.values())
+    tell_birthday(promised)
     assert sandbox.call_counts()["POST /customer_birthdays"] == 1
 
 
@@ -113,11 +121,60 @@ def test_a_card_number_is_kept_nowhere(pos: Pos, sandbox: Sandbox) -> None:
     assert sandbox.calls() == []
 
 
-def test_engine_down(pos: Pos, sandbox: Sandbox) -> None:
-    sandbox.fault("*", "status", status=503, times=20)
-    answer = pos.post("members", IDA)
-    assert (answer.status_code, kind(answer)) == (503, "engine-unavailable")
-    assert not Member.objects.exists()
+@pytest.fixture
+def down(sandbox: Sandbox) -> None:
+    sandbox.fault("*", "status", status=503, times=None)
+
+
+@pytest.mark.usefixtures("down")
+def test_while_the_engine_is_down_they_are_kept(pos: Pos, sandbox: Sandbox) -> None:
+    body = IDA | {"store": "boston", "birthday": {"day": 29, "month": 2}}
+    answer = pos.post("members", body, key="one")
+    assert answer.status_code == 202
+    told = answer.json()
+    assert (told["id"], told["email"], told["live"], told["waiting"]) == (
+        None,
+        "ida@example.com",
+        False,
+        True,
+    )
+    assert told["redeemable"] == {"ok": False, "reason": "being_enrolled"}
+    for key in ("one", "two"):
+        assert pos.post("members", body, key=key).status_code == 202
+    assert Delivery.objects.get(kind="enrolment").state == "pending"
+    assert list(Entry.objects.values_list("act", flat=True)) == ["enrolment.kept"]
+
+
+@pytest.mark.usefixtures("down")
+def test_a_look_up_says_that_they_wait(pos: Pos, sandbox: Sandbox) -> None:
+    pos.post("members", IDA)
+    for who in ({"email": "ida@example.com"}, {"phone": "(415) 555-0166"}):
+        answer = pos.post("members/lookup", who)
+        assert (answer.status_code, answer.json()["waiting"]) == (200, True)
+    sandbox.clear_faults()
+    answer = pos.post("members/lookup", {"email": "ida@example.com"})
+    assert (answer.json()["waiting"], answer.json()["live"]) == (True, True)
+
+
+def test_the_same_again_when_the_engine_is_back_enrols_them(pos: Pos, sandbox: Sandbox) -> None:
+    sandbox.fault("*", "status", status=503, times=None)
+    assert pos.post("members", IDA, key="one").status_code == 202
+    sandbox.clear_faults()
+    assert pos.post("members", IDA, key="one").status_code == 201
+    assert not Enrolment.objects.filter(state="waiting").exists()
+
+
+def test_while_the_engine_is_down_twins_are_known_by_what_it_said_last(
+    pos: Pos, sandbox: Sandbox
+) -> None:
+    pos.post("members/lookup", {"email": "mara@example.com"})
+    last_known.batch.write()
+    sandbox.fault("*", "status", status=503, times=None)
+    same = pos.post("members", {"email": "mara@example.com"})
+    assert (same.status_code, same.json()["live"]) == (200, False)
+    wanted = {"email": "new@example.com", "phone": "(415) 555-0123"}
+    assert kind(pos.post("members", wanted)) == "likely-duplicates"
+    assert pos.post("members", wanted | {"force": True}).status_code == 202
 
 
 def test_a_lost_answer_is_sent_again(pos: Pos, sandbox: Sandbox) -> None:

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from pydantic import ValidationError
 
 from access.models import ApiKey
+from api import schemas
 from api.rates import BUCKETS_KEPT, Buckets
 from connectors.errors import Refused
 from sales.models import Sale
@@ -68,6 +70,13 @@ def test_no_such_method(pos: Pos) -> None:
     answer = pos.get("members/lookup")
     assert (answer.status_code, kind(answer)) == (405, "method-not-allowed")
     assert answer["Allow"] == "POST"
+
+
+@pytest.mark.parametrize("path", ["docs", "openapi.json"])
+def test_the_description_is_only_read(pos: Pos, path: str) -> None:
+    answer = pos.post(path, {})
+    assert (answer.status_code, kind(answer)) == (405, "method-not-allowed")
+    assert answer["Allow"] == "GET, HEAD"
 
 
 # The body
@@ -181,6 +190,18 @@ def test_too_many_are_told_to_wait(pos: Pos, settings: Any) -> None:
     assert answer["RateLimit-Remaining"] == "0"
 
 
+def test_each_of_several_processes_gives_out_its_share(pos: Pos, settings: Any) -> None:
+    settings.API_RATE_PER_SECOND, settings.API_BURST, settings.WEB_CONCURRENCY = 2.0, 12, 4
+    answers = [pos.get("redemptions") for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [200] * 3 + [429]
+    assert [answers[0]["RateLimit-Limit"], answers[3]["Retry-After"]] == ["3", "2"]
+
+
+def test_a_share_is_never_nothing(pos: Pos, settings: Any) -> None:
+    settings.API_BURST, settings.WEB_CONCURRENCY = 3, 4
+    assert pos.get("redemptions").status_code == 200
+
+
 def test_what_is_too_much_is_not_done(pos: Pos, settings: Any, sandbox: Any) -> None:
     settings.API_RATE_PER_SECOND, settings.API_BURST = 0.01, 1
     answers = [pos.redeem("k"), pos.redeem("l")]
@@ -223,6 +244,12 @@ def test_nobody_is_named_in_a_log(pos: Pos, capfd: Any, caplog: Any, sandbox: An
     written = caplog.text + "".join(capfd.readouterr())
     for secret in ("mara@", "ida@", "Idalina", "5550123", "555-0123", pos.api_key):
         assert secret not in written
+
+
+def test_an_answer_that_fails_names_nobody() -> None:
+    with pytest.raises(ValidationError, match="first_name") as failed:
+        schemas.Member.model_validate({"first_name": ["Idalina"], "last_name": "Nightfall"})
+    assert "Idalina" not in str(failed.value) and "Nightfall" not in str(failed.value)
 
 
 def test_a_bug_is_logged_with_its_route(pos: Pos, monkeypatch: Any, caplog: Any) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import threading
 import uuid
 from collections import Counter
@@ -10,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -220,6 +222,21 @@ def test_a_body_in_chunks_is_not_taken_for_an_empty_one(caller: Caller, someone:
         411,
         "application/problem+json",
     )
+
+
+def test_what_broke_off_is_not_done(caller: Caller, sandbox: Sandbox, someone: str) -> None:
+    """A void may come without a body: one that lost it is none."""
+    ticket = {"member": {"email": someone}, "offer_id": FIVE_OFF, "ticket": "T-broken"}
+    assert caller.post("redemptions", ticket, uuid.uuid4().hex).status_code == 201
+    address = urlsplit(caller.url("sales/T-broken/void"))
+    lines = [f"POST {address.path} HTTP/1.1", f"Host: {address.netloc}", "Content-Length: 30"]
+    lines += [f"{name}: {value}" for name, value in caller.headers.items()]
+    with socket.create_connection((address.hostname or "", address.port or 0), timeout=60) as line:
+        line.sendall("\r\n".join([*lines, "", ""]).encode())
+        line.shutdown(socket.SHUT_WR)
+        answer = line.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 400 ") and b":bad-request" in answer
+    assert caller.get("redemptions", ticket="T-broken").json()["items"][0]["state"] == "issued"
 
 
 def test_nobody_is_named_in_the_servers_log(caller: Caller, someone: str, panel: Panel) -> None:

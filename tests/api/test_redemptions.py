@@ -336,10 +336,12 @@ def test_a_list_is_one_read_beside_the_keys(pos: Pos, row: Row) -> None:
         ({"cursor": "C19/bm8LSlOfDw1/WhssPQ"}, {"cursor"}),
         ({"cursor": "\u00e9"}, {"cursor"}),
         ({"tickets": "T-1"}, {"tickets"}),
+        ({"state": ["issued", "used"]}, {"state"}),
+        ({"limit": ["5", "5"], "tickets": "T-1"}, {"limit", "tickets"}),
     ],
 )
 def test_a_filter_that_cannot_be_read_is_refused(
-    pos: Pos, query: dict[str, str], named: set[str]
+    pos: Pos, query: dict[str, str | list[str]], named: set[str]
 ) -> None:
     answer = pos.get("redemptions", **query)
     assert (answer.status_code, kind(answer), fields(answer)) == (422, "invalid-fields", named)

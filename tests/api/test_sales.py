@@ -138,6 +138,12 @@ def test_an_open_ticket_is_voided_by_its_id(pos: Pos, sandbox: Sandbox) -> None:
     assert sandbox.balance(MARA) == 640
 
 
+def test_a_voids_reason_is_one_that_can_be_read(pos: Pos) -> None:
+    answer = pos.post("sales/109001/void", {"reason": "wrong\x1b[2J size"})
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json()["errors"]] == ["reason"]
+
+
 def test_nothing_of_that_id_is_told(pos: Pos) -> None:
     answer = pos.post("sales/S-404/void", {})
     assert answer.status_code == 404

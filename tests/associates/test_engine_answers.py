@@ -7,8 +7,12 @@ import pytest
 from django.http import HttpResponse
 
 from associates.tokens import sign_new_member
+from audit.models import Entry
+from connectors.errors import Unavailable
+from members.engine import engine
 from members.enrol import NewMember
-from members.models import Consent, Member
+from members.models import Consent, Enrolment, Member
+from outbox.models import Delivery
 from redemptions.models import PendingRedemption
 from redemptions.states import State
 from sandbox.control import Sandbox
@@ -305,7 +309,7 @@ UNSURE: dict[str, dict[str, Any]] = {
 
 @pytest.mark.usefixtures("nothing_moves")
 @pytest.mark.parametrize("fault", UNSURE.values(), ids=UNSURE.keys())
-def test_an_enrolment_that_did_not_arrive_is_told_in_the_end(
+def test_an_enrolment_that_did_not_arrive_is_kept(
     panel: Panel, sandbox: Sandbox, fault: dict[str, Any]
 ) -> None:
     sandbox.fault(ENROL, **fault)
@@ -319,9 +323,17 @@ def test_an_enrolment_that_did_not_arrive_is_told_in_the_end(
             break
         fields = {name: hidden(answer, name) for name in ("new", "tries", "sure")}
         answer = panel.post("enrol/wait", fields)
+    assert "The enrolment is on its way" in words(answer)
+    assert Delivery.objects.get().state == "pending"
+    assert sandbox.call_counts()[ENROL] == 1
+
+
+def test_an_enrolment_of_which_nothing_is_kept_is_sent_again(panel: Panel) -> None:
+    """A manager dropped it meanwhile."""
+    fields = {"new": sign_new_member(NEW), "tries": "20", "sure": "0"}
+    answer = panel.post("enrol/wait", fields)
     assert "Nothing was made: send it again" in words(answer)
     assert 'value="ida@example.com"' in text_of(answer)
-    assert sandbox.call_counts()[ENROL] == 1
 
 
 @pytest.mark.parametrize("kind", ["cut", "drop_after", "html_after"])
@@ -336,6 +348,11 @@ def test_an_enrolment_whose_answer_was_lost_is_found(
     assert "Welcome!" in text_of(panel.post("enrol/wait", fields))
     assert Consent.objects.get().granted is True
     assert sandbox.call_counts()[ENROL] == 1
+    assert not Enrolment.objects.filter(state="waiting").exists()
+    assert [entry.act for entry in Entry.objects.order_by("id")] == [
+        "enrolment.kept",
+        "member.enrolled",
+    ]
 
 
 @pytest.mark.parametrize("kind", ["empty", "null", "list"])
@@ -375,8 +392,41 @@ def test_nobody_is_enrolled_while_a_twin_cannot_be_looked_for(
     panel: Panel, sandbox: Sandbox, fault: dict[str, Any], told: tuple[int, str]
 ) -> None:
     sandbox.fault(CUSTOMER, times=None, **fault)
-    told_clearly(panel.post("enrol", IDA), told)
+    answer = panel.post("enrol", IDA)
+    kept = Enrolment.objects.filter(state="waiting").exists()
+    if told is AWAY:
+        assert answer.status_code == 200
+        assert "can't be reached. The enrolment is kept" in words(answer)
+    else:
+        told_clearly(answer, told)
+    assert kept is (told is AWAY)
     assert ENROL not in sandbox.call_counts()
+
+
+def test_one_whom_the_engine_left_in_the_middle_is_kept(
+    panel: Panel, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(**_told: object) -> None:
+        raise Unavailable("yotpo", "POST", "/customers")
+
+    monkeypatch.setattr(engine(), "save_customer", away)
+    assert "The enrolment is kept" in words(panel.post("enrol", IDA))
+    assert Delivery.objects.get().kind == "enrolment"
+    entry = Entry.objects.get()
+    assert (entry.act, entry.who, entry.till) == ("enrolment.kept", "Ana Pardo", "Till 1, Boston")
+
+
+def test_whoever_looks_up_one_who_is_kept_reads_so(panel: Panel, sandbox: Sandbox) -> None:
+    sandbox.fault("*", "drop_before", times=None)
+    panel.post("enrol", IDA | {"phone": "(415) 555-0166"})
+    for query in (IDA["email"], "415 555 0166"):
+        page = text_of(panel.look_up(query))
+        assert "Ida" in page
+        assert "The enrolment is kept: they become a member by themselves" in page
+    sandbox.clear_faults()
+    page = text_of(panel.look_up(IDA["email"]))
+    assert "The enrolment is on its way" in page
+    assert "Redeem" not in page
 
 
 def test_the_wait_goes_on_while_the_engine_is_away(panel: Panel, sandbox: Sandbox) -> None:

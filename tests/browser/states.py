@@ -301,6 +301,20 @@ def enrolling(till: Till, sandbox: Sandbox) -> None:
 
 
 @state(
+    "The loyalty system can't be reached, and the new member is kept.",
+    "Go on with the sale: they become a member by themselves when it answers.",
+)
+def enrolment_kept(till: Till, sandbox: Sandbox) -> None:
+    sandbox.fault("*", "drop_before", times=None)
+    till.start_enrolment()
+    # Nobody else's in these tests, or the panel would know figures of it.
+    till.email.fill("to.be.kept@example.com")
+    till.first_name.fill("Nova")
+    till.enrol_button.click()
+    expect(till.enrolment).to_contain_text("The enrolment is kept")
+
+
+@state(
     "The till was locked, or the shift is over: nothing of a customer stays in sight.",
     "Press Reload.",
     401,

@@ -232,14 +232,17 @@ def test_a_lost_reply_is_found_by_waiting(till: Till, sandbox: Sandbox):
     assert sandbox.call_counts()["POST /customers"] == 1
 
 
+KEYS_REFUSED = "The loyalty system does not accept this shop's keys."
+
+
 @pytest.mark.provokes(503)
-def test_engine_down_keeps_what_was_typed(till: Till, sandbox: Sandbox):
+def test_an_error_keeps_what_was_typed(till: Till, sandbox: Sandbox):
     till.start_enrolment()
     till.email.fill(NEW)
     till.first_name.fill("Nova")
-    sandbox.fault("*", "drop_before", times=None)
+    sandbox.fault("*", "status", status=401, times=None)
     till.enrol_button.click()
-    till.expect_alert("The loyalty system can't be reached.")
+    till.expect_alert(KEYS_REFUSED)
     expect(till.email).to_have_value(NEW)
     expect(till.first_name).to_have_value("Nova")
     sandbox.clear_faults()
@@ -251,13 +254,13 @@ def test_engine_down_keeps_what_was_typed(till: Till, sandbox: Sandbox):
 def test_a_field_that_is_checked_takes_no_alert_away(till: Till, sandbox: Sandbox):
     till.start_enrolment()
     till.email.fill(NEW)
-    sandbox.fault("*", "drop_before", times=None)
+    sandbox.fault("*", "status", status=401, times=None)
     till.enrol_button.click()
-    till.expect_alert("The loyalty system can't be reached.")
+    till.expect_alert(KEYS_REFUSED)
     till.phone.fill("555-0188")
     till.phone.press("Tab")
     expect(till.enrolment).to_contain_text("That phone number is incomplete: add the area code.")
-    till.expect_alert("The loyalty system can't be reached.")
+    till.expect_alert(KEYS_REFUSED)
 
 
 def test_waiting_for_a_new_member_survives_an_outage(till: Till, sandbox: Sandbox):

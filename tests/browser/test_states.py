@@ -267,6 +267,15 @@ def test_enrolling(till: Till, sandbox: Sandbox):
     assert sandbox.call_counts()["POST /customers"] == 1
 
 
+def test_enrolment_kept(till: Till, sandbox: Sandbox):
+    expect(till.enrolment.get_by_role("heading", name="Nova")).to_be_visible()
+    expect(till.spoken).to_contain_text("The enrolment is kept")
+    expect(till.enrolment).to_contain_text("Go on with the sale; nobody has to be enrolled again.")
+    sandbox.clear_faults()
+    till.next_button.click()
+    till.look_up_mara()
+
+
 @pytest.mark.provokes(401)
 def test_session_over(till: Till):
     till.expect_alert("This panel's session is over. Reload it to go on.")

@@ -19,7 +19,7 @@ OPENING = 9000
 # Far from the random ones.
 FIRST_NUMBER = 1_000_000
 # An answer that comes just in time, and one that nobody waits for.
-HELD, FOR_EVER = DEADLINE_SECONDS - 0.3, 20
+HELD, HELD_READ, FOR_EVER = DEADLINE_SECONDS - 0.3, DEADLINE_SECONDS / 2, 20
 PATIENCE_SECONDS = 25
 TRIES = 3
 
@@ -383,7 +383,7 @@ def sell_and_take_over(it: Script) -> bool:
     it.hold_call(ORDER, "drop_before", match={"order_id": sale})
     it.sell_one(sale)
     await_delivery(it, sale, "unseen = 1 AND lease_until IS NULL")
-    it.hold_call(READ, "late", seconds=HELD)()
+    it.hold_call(READ, "late", seconds=HELD_READ)()
     if not take_over(it, sale):
         return False
     it.send_order(sale)

@@ -18,7 +18,7 @@ from api.models import KeyedCall
 from audit.models import Entry
 from audit.record import Where, Who, record
 from database import encryption
-from members.models import Consent, LastKnown, Member
+from members.models import Consent, Enrolment, LastKnown, Member
 from outbox.models import Attempt, Delivery, OutsideSystem, PeriodicJob
 from redemptions.models import PendingRedemption
 from redemptions.states import State
@@ -37,7 +37,7 @@ REGISTERED = sorted(admin.site._registry, key=lambda model: model.__name__)
 every_model = pytest.mark.parametrize("model", REGISTERED, ids=lambda model: model.__name__)
 # Written by the app alone: whoever opens the admin can only look.
 LEDGERS = [PendingRedemption, Consent, LastKnown, Member, Delivery, Attempt, PeriodicJob]
-LEDGERS += [Entry, Sale, KeyedCall, OutsideSystem]
+LEDGERS += [Entry, Sale, KeyedCall, OutsideSystem, Enrolment]
 # Issued and revoked, and never changed.
 ISSUED = [ApiKey, WebhookSecret, LaunchSecret]
 every_ledger = pytest.mark.parametrize("model", LEDGERS, ids=lambda model: model.__name__)
@@ -95,6 +95,8 @@ def rows(client: Client, till: Till, ana: Associate) -> Rows:
     sold = {"completed_at": timezone.now(), "total_cents": 1250, "currency": "USD"}
     made += [Sale.objects.create(installation=installation, pos_id="S-1", email=EMAIL, **sold)]
     made += [kind.objects.get() for kind in ISSUED]
+    waits = {"details": FIGURES, "email_index": "1"}
+    made += [Enrolment.objects.create(installation=installation, **waits)]
     made += [OutsideSystem.objects.create(system="yotpo")]
     made += [ana.installation, till.store, till, ana, Group.objects.create(name="Managers")]
     return {type(row): row for row in made}

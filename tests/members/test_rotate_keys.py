@@ -12,6 +12,9 @@ from django.utils import timezone
 from access.models import LaunchSecret
 from api.models import KeyedCall
 from database.encryption import DecryptionFailed, EncryptedTextField, blind_index
+from members.enrol import NewMember
+from members.identity import Email, Phone
+from members.keeping import keep, recall_kept
 from members.last_known import row_of
 from members.lookup import FoundMember
 from members.management.commands import rotate_keys
@@ -119,6 +122,7 @@ def test_nothing_encrypted_is_left_behind(
     sale = {"total_cents": 1, "currency": "USD", "completed_at": timezone.now()}
     to_claim = {"email": ADDRESSES[0], "phone": "+14155550123"}
     Sale.objects.create(installation=installation, pos_id="1", **sale, **to_claim)
+    keep(NewMember(ADDRESSES[0], None, None, None, False), installation=installation)
     add_new_key(settings)
     settings.BLIND_INDEX_KEY = NEW_INDEX_KEY
     rotate()
@@ -187,3 +191,18 @@ def test_a_batch_is_written_whole_or_not_at_all(
     with pytest.raises(KeyboardInterrupt):
         rotate()
     assert set(Member.objects.values_list("email_index", flat=True)) == before
+
+
+def test_an_enrolment_that_waits_is_found_and_read_after_it(
+    installation: Installation, settings
+) -> None:
+    ida = NewMember("ida@example.com", "+14155550166", "Ida", None, marketing_emails=False)
+    keep(ida, installation=installation)
+    add_new_key(settings)
+    settings.BLIND_INDEX_KEY = NEW_INDEX_KEY
+    rotate()
+    remove_old_keys(settings)
+    for identity in (Email(ida.email), Phone("+14155550166")):
+        found = recall_kept(identity, live=False)
+        assert found is not None
+        assert found.name == "Ida"

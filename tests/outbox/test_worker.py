@@ -1,5 +1,6 @@
 """What a worker does with one delivery, step by step."""
 
+import time
 from datetime import timedelta
 
 import pytest
@@ -260,6 +261,18 @@ class TestWhatIsNotedBefore:
         side.meanwhile = lambda d: found.append((d.state, d.tries.get().may_be_sent))
         assert work(promise("noted")).state == State.DONE
         assert found == [(State.RUNNING, False), (State.RUNNING, True)]
+
+    def test_that_takes_long_does_not_make_the_sending_too_late(self, promise, work, side):
+        """Else nothing would be sent as long as the other side is slow to read."""
+        sent_after = []
+
+        def take_long(delivery: Delivery) -> None:
+            delivery.asked_at -= 60
+
+        side.while_noting = take_long
+        side.meanwhile = lambda d: sent_after.append(time.monotonic() - d.asked_at)
+        work(promise("noted"))
+        assert sent_after[0] < 30
 
     def test_comes_before_each_attempt(self, promise, work, side):
         side.says = [Unavailable(*CALL)]

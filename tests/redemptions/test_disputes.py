@@ -1,21 +1,28 @@
 """What a manager can do with a dispute: two acts by how it came about, each written down."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from django.contrib.auth.models import Permission, User
+from django.db import connection, transaction
 from django.db.models.functions import Now
 from django.test import Client
 from django.urls import reverse
 
 from audit.models import Entry
+from audit.record import Who
 from connectors.limits import Limits
 from outbox import limits
 from outbox.models import Delivery
 from outbox.worker import deliver
+from redemptions import disputes
 from redemptions.actions import redeem
-from redemptions.disputes import ACTS, Act, acts_of
+from redemptions.disputes import ACTS, Act, CannotSettle, Settlement, acts_of, settle_by_hand
 from redemptions.models import PendingRedemption
 from redemptions.settling import see_to_all
 from redemptions.states import Reason, State
+from redemptions.use import unuse
 from tests.redemptions.conftest import FIVE_OFF
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
@@ -104,6 +111,64 @@ class TestTakeAgain:
         work_off()
         sold_after.refresh_from_db()
         assert (sold_after.state, sandbox.balance(MARA)) == (State.USED, 140)
+
+
+class TestAVoidOfASaleWhosePointsWereTakenAgain:
+    @pytest.fixture
+    def voided(self, manager, sold_after) -> PendingRedemption:
+        """The engine was never told of the sale, and has given the points back once already."""
+        press(manager, sold_after, Act.TAKE_AGAIN)
+        work_off()
+        with transaction.atomic():
+            unuse("S-1")
+        sold_after.refresh_from_db()
+        return sold_after
+
+    def test_is_a_managers(self, engine, sandbox, voided):
+        see_to_all(engine)
+        voided.refresh_from_db()
+        assert (voided.state, sandbox.balance(MARA)) == (State.DISPUTED, 140)
+        assert acts_of(voided) == (Act.GIVE_AGAIN, Act.LET_GO)
+
+    def test_who_gives_them_again(self, settings, sandbox, manager, voided):
+        settings.ENGINE_SETTLE_SECONDS = 0
+        sandbox.fault("POST /points/adjust", "drop_after")
+        press(manager, voided, Act.GIVE_AGAIN)
+        assert acts_of(voided) == ()
+        for _ in range(4):
+            Delivery.objects.update(due_at=Now())
+            work_off()
+        voided.refresh_from_db()
+        assert (voided.state, sandbox.balance(MARA)) == (State.REVERSED, 640)
+
+
+def test_of_two_managers_who_decide_at_once_one_is_told_to_look_again(
+    engine, sandbox, sold_after, monkeypatch
+):
+    """Points that are taken again of what was let go would be lost to the member."""
+    together, waited = threading.Barrier(2), threading.local()
+
+    def looked_at(redemption):
+        found = acts_of(redemption)
+        if not getattr(waited, "once", False):
+            waited.once = True
+            together.wait(10)
+        return found
+
+    def decide(act: Act) -> bool:
+        try:
+            mine = PendingRedemption.objects.select_related("installation").get(pk=sold_after.pk)
+            settle_by_hand(engine, mine, Settlement(act, Who.machine("test"), "seen"))
+        except CannotSettle:
+            return False
+        finally:
+            connection.close()
+        return True
+
+    monkeypatch.setattr(disputes, "acts_of", looked_at)
+    with ThreadPoolExecutor(2) as pool:
+        done = list(pool.map(decide, [Act.TAKE_AGAIN, Act.LET_GO]))
+    assert sorted(done) == [False, True]
 
 
 def test_let_go_leaves_the_points(sandbox, manager, sold_after):

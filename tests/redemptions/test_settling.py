@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.core.management import call_command
@@ -470,6 +471,21 @@ def test_one_row_that_cannot_be_read_does_not_keep_the_others_waiting(engine, lo
 
     redemption.refresh_from_db()
     assert redemption.state == State.ISSUED
+
+
+def test_a_pass_ends_before_the_next_and_sees_to_each_kind(engine, row, monkeypatch):
+    ago = timezone.now() - timedelta(minutes=1)
+    for number in range(3):
+        other = Member.objects.seen(f"member{number}@example.com")
+        row(State.UNCERTAIN, member=other, next_check_at=ago)
+    row(State.REVERSING, next_check_at=ago)
+    passing, seen = iter(range(0, 1000, 7)), []
+    monkeypatch.setattr(settling, "time", SimpleNamespace(monotonic=lambda: next(passing)))
+    monkeypatch.setattr(
+        settling, "see_to_one", lambda _, pk: seen.append(PendingRedemption.objects.get(pk=pk))
+    )
+    assert see_to_all(engine) == len(seen) == 2
+    assert {redemption.state for redemption in seen} == {State.UNCERTAIN, State.REVERSING}
 
 
 def test_one_row_that_the_database_refuses_does_not_keep_the_others_waiting(

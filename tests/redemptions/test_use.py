@@ -85,6 +85,15 @@ def test_a_till_may_type_a_code_in_other_capitals(row):
     assert (code.state, code.sale) == (State.USED, "S-1")
 
 
+def test_a_till_may_put_several_codes_into_one_text(row):
+    """The engine takes them apart at the comma, so these count there as well."""
+    codes = [row(State.ISSUED, code=code) for code in ("LP-1", "LP-2")]
+    assert sell("LP-1, LP-2,") == [Outcome.USED] * 2
+    for code in codes:
+        code.refresh_from_db()
+    assert {code.state for code in codes} == {State.USED}
+
+
 def test_of_codes_that_differ_in_capitals_alone_the_very_one_is_used(row, mara):
     other = row(State.ISSUED, code="LP-AB1")
     code = row(State.ISSUED, code="LP-ab1")

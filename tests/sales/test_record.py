@@ -1,7 +1,8 @@
 """A sale is recorded once, uses its codes in the same transaction, and is told once."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db.models.functions import Now
@@ -18,11 +19,11 @@ from sales import orders
 from sales.errors import NoSuchSale, OtherContent
 from sales.models import Sale
 from sales.orders import note_before, order_of, read_buyer
-from sales.record import record, void
+from sales.record import NewSale, record, void
 from stores.models import Installation
 from stores.places import Place
 from tests.redemptions.conftest import FIVE_OFF
-from tests.sales.conftest import new_sale
+from tests.sales.conftest import NOON, new_sale
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
 
@@ -58,6 +59,38 @@ class TestASale:
         with pytest.raises(OtherContent, match="Void it"):
             sell(total_cents=4300)
         assert Sale.objects.get().total_cents == 4200
+
+    def test_told_again_in_another_time_zone_is_the_same(self, mara, sell):
+        sell()
+        assert not sell(completed_at=NOON.astimezone(ZoneInfo("America/New_York"))).is_new
+
+    def test_told_again_after_a_new_field_came_is_the_same(self):
+        @dataclass(frozen=True, slots=True)
+        class Newer(NewSale):
+            surcharge_cents: int | None = None
+
+        facts = {name: getattr(new_sale(), name) for name in NewSale.__dataclass_fields__}
+        assert Newer(**facts).fingerprint() == new_sale().fingerprint()
+        assert Newer(**facts, surcharge_cents=5).fingerprint() != new_sale().fingerprint()
+
+    def test_with_what_no_database_can_hold_is_not_lost(self, mara, sell):
+        odd = {"note\0": ["a\0b", {"half": "\ud800"}, 7, None]}
+        sale = sell(told=odd, origin="x\0", items=({"name": "\0y"},), coupon_codes=("A\0",)).sale
+        sale.refresh_from_db()
+        assert sale.told == {"note": ["ab", {"half": ""}, 7, None]}
+        assert (sale.origin, sale.items) == ("x", [{"name": "y"}])
+        assert sale.coupon_codes == [{"code": "A", "outcome": "unknown"}]
+        assert not sell(
+            told=odd, origin="x\0", items=({"name": "\0y"},), coupon_codes=("A\0",)
+        ).is_new
+
+    def test_tells_nobody_without_the_key_whose_it_was(self, mara, sell, settings):
+        """A guess at the email can't be tried against what is kept of the sale."""
+        sell()
+        kept = Sale.objects.get().content
+        assert new_sale(email=MARA).fingerprint() == kept
+        settings.BLIND_INDEX_KEY = "another index key of enough characters"
+        assert new_sale(email=MARA).fingerprint() != kept
 
     def test_uses_its_code(self, sandbox, code, sell, deliveries):
         sale = sell(coupon_codes=(code.code, "WEB-1")).sale
@@ -147,6 +180,25 @@ class TestWhereTheEngineTakesNoKeys:
         route = replace(routes.DELIVERIES["order"], idempotent=False, before=note_before)
         monkeypatch.setitem(routes.DELIVERIES, "order", route)
         sandbox.switch(orders_idempotent=False)
+
+    @pytest.mark.parametrize(
+        "buyer",
+        [{"email": STRANGER}, {"email": "", "phone": "+14155550123"}],
+        ids=["email", "phone"],
+    )
+    def test_of_a_buyer_whom_nobody_named_yet_one_is_under_way(self, installation, sell, buyer):
+        """Two side by side would be taken for one another in the count of purchases."""
+        sell("S-1", **buyer)
+        sell("S-2", **buyer)
+        one, other = Delivery.objects.order_by("pk")
+        assert one.flight == other.flight != ""
+
+    def test_a_buyer_who_was_named_meanwhile_is_the_same(self, installation, sell):
+        sell("S-1")
+        Member.objects.seen(MARA)
+        sell("S-2")
+        one, other = Delivery.objects.order_by("pk")
+        assert one.flight == other.flight != ""
 
     @pytest.mark.parametrize("when", ["drop_before", "drop_after"])
     def test_a_lost_answer_is_read(self, sandbox, mara, sell, deliveries, when):
@@ -241,6 +293,14 @@ class TestAVoid:
         assert void(installation, "T-9").codes == [code]
         see_to_all(engine)
         assert sandbox.balance(MARA) == 640
+
+    def test_of_another_installations_sale_touches_nothing(self, code, sell, deliveries):
+        sell(coupon_codes=(code.code,))
+        other = Installation.objects.create(id="b", name="B")
+        for theirs in ("S-1", "b-S-1"):
+            with pytest.raises(NoSuchSale):
+                void(other, theirs)
+        assert deliveries() == ["done"]
 
     def test_of_nothing_known_is_told(self, installation):
         with pytest.raises(NoSuchSale):

@@ -12,8 +12,9 @@ from django.db.models import Q
 
 from database.encryption import EncryptedTextField, blind_index
 from members.identity import email_identity
+from members.keeping import fill, read_details
 from members.last_known import figures, row_of
-from members.models import LastKnown, Member
+from members.models import Enrolment, LastKnown, Member
 
 BATCH = 500
 
@@ -29,6 +30,7 @@ class Command(BaseCommand):
         for model, fields in others():
             for ids in batches(model._base_manager.exclude(is_empty(fields))):
                 rewrite_rows(model, fields, ids)
+        rewrite_enrolments()
         count = sum(rewrite(ids) for ids in batches(Member.objects.all()))
         self.stdout.write(f"{count} members written anew.")
 
@@ -37,8 +39,18 @@ def others() -> Iterator[tuple[type[models.Model], list[str]]]:
     """Whatever else has encrypted columns, in any room, with their names."""
     for model in apps.get_models():
         fields = [f.name for f in model._meta.concrete_fields if isinstance(f, EncryptedTextField)]
-        if fields and model not in {Member, LastKnown}:
+        if fields and model not in {Member, LastKnown, Enrolment}:
             yield model, fields
+
+
+@transaction.atomic
+def rewrite_enrolments() -> None:
+    """What is kept is little, and soon gone."""
+    rows = list(Enrolment.objects.select_for_update().filter(details__isnull=False))
+    for row in rows:
+        if row.state == Enrolment.State.WAITING:
+            fill(row, read_details(row))
+    Enrolment.objects.bulk_update(rows, ["details", "email_index", "phone_index"], batch_size=BATCH)
 
 
 def is_empty(fields: list[str]) -> Q:
