@@ -23,9 +23,10 @@ from bench.databases import NAMES
 from bench.load import RoundFailed, Target, run_round
 from bench.system import System, running
 from needs import WRK
+from tests.support.waiting import until
 
 RATE = 10
-GETTING_GOING_SECONDS = 5
+READY_SECONDS = 60
 THINK_SECONDS = 2.0
 
 
@@ -61,7 +62,7 @@ def measure(kind: str, system: System, seconds: int, workers: int) -> None:
     system.sandbox.switch(rate=RATE)
     system.new_orders(2 * RATE * seconds + 20 * RATE)
     with working(system, workers):
-        time.sleep(GETTING_GOING_SECONDS)
+        until(lambda: system.told() > RATE, "the workers have begun", READY_SECONDS)
         alone = used(system, seconds)
         tell(f"{kind}, {workers} workers alone", alone)
         print(f"  share of the quota: {alone.share:.2f}", flush=True)
