@@ -13,7 +13,7 @@ from members.engine import engine
 from members.models import Member
 from outbox.errors import NotWanted
 from outbox.models import Delivery
-from redemptions.use import unuse
+from redemptions.use import Outcome, unuse
 from sales.models import Sale
 
 log = structlog.get_logger(__name__)
@@ -97,9 +97,13 @@ def order_of(sale: Sale, member: Member) -> Order:
 
 
 def codes_of(sale: Sale) -> tuple[str, ...]:
-    """Each once, and as the engine wrote it: a till may have typed other capitals."""
-    told = [code.get("at_engine", code["code"]) for code in sale.coupon_codes]
-    return tuple(dict.fromkeys(told))
+    """Each once, and as the engine wrote it: a till may have typed other capitals.
+
+    Not one that an earlier sale had used: the engine would take it for this sale's where this order
+    comes first, and a refund of the earlier one would not give its points back.
+    """
+    ours = [code for code in sale.coupon_codes if code["outcome"] != Outcome.USED_BEFORE]
+    return tuple(dict.fromkeys(code.get("at_engine", code["code"]) for code in ours))
 
 
 def is_order_seen(delivery: Delivery) -> bool | None:

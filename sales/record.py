@@ -49,10 +49,11 @@ class NewSale:
     def fingerprint(self) -> str:
         """The same for the same sale, in whatever time zone, and when later versions know more.
 
+        What nothing here is decided by, such as when it was sent, may differ.
         With a key: all but the email stands in the row, so that anyone could try emails.
         """
         said = {each.name: getattr(self, each.name) for each in fields(self)}
-        usual = {each.name: each.default for each in fields(self)} | {"told": {}}
+        usual = {each.name: each.default for each in fields(self)} | {"told": self.told}
         told = {name: value for name, value in said.items() if value != usual[name]}
         told["completed_at"] = self.completed_at.astimezone(UTC)
         return blind_index(json.dumps(told, sort_keys=True, default=str))

@@ -100,6 +100,17 @@ class TestASale:
         assert deliveries() == ["done"]
         assert sandbox.balance(MARA) == 140 + 42
 
+    def test_does_not_name_a_code_that_an_earlier_one_used(self, sandbox, mara, code, sell):
+        """Its order may come first, and the engine would take the code for used by that."""
+        earlier = sell(coupon_codes=(code.code,)).sale
+        later = sell("S-2", coupon_codes=(code.code, "WEB-1")).sale
+        assert order_of(earlier, mara).coupon_codes == (code.code,)
+        assert order_of(later, mara).coupon_codes == ("WEB-1",)
+
+    def test_told_again_with_another_remark_is_the_same(self, mara, sell):
+        assert sell(told={"sent_at": "12:00"}).is_new
+        assert not sell(told={"sent_at": "12:05"}).is_new
+
     def test_of_the_longest_id_uses_its_code(self, installation, code, sell):
         installation.order_prefix = "p" * 64
         installation.save()
