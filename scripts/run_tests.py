@@ -12,8 +12,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,6 +93,7 @@ def main() -> int:
         if programs := places[POSTGRES]:
             log = OUTPUT / "postgres-server.log"
             env["POSTGRES_URL"] = running.enter_context(temporary_postgres(programs, log))
+        running.enter_context(next_venv_made_meanwhile(places))
         outcomes = [
             run(leg, env, places) if all(places[need] for need in leg.needs) else without(leg)
             for leg in LEGS
@@ -134,8 +135,35 @@ def commands(leg: Leg, places: Places) -> list[list[str]]:
     if not leg.on_next:
         return [[sys.executable, *tests]]
     folder, _ = NEXT_VENV
-    set_up = [str(places[NEXT_PYTHON]), "scripts/setup_venv.py", *NEXT_VENV]
-    return [set_up, [str(ROOT / folder / "bin" / "python"), *tests]]
+    return [set_next_up(places), [str(ROOT / folder / "bin" / "python"), *tests]]
+
+
+def set_next_up(places: Places) -> list[str]:
+    return [str(places[NEXT_PYTHON]), "scripts/setup_venv.py", *NEXT_VENV]
+
+
+@contextmanager
+def next_venv_made_meanwhile(places: Places) -> Iterator[None]:
+    """Installing is mostly waiting. The leg sets it up again, which waits for this one to end.
+
+    What goes wrong here is told there.
+    """
+    if places[NEXT_PYTHON] is None:
+        yield
+        return
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(
+        set_next_up(places),
+        cwd=ROOT,
+        stdin=quiet,
+        stdout=quiet,
+        stderr=quiet,
+        start_new_session=True,
+    ) as setting_up:
+        try:
+            yield
+        finally:
+            interrupt(setting_up)
 
 
 def tee(command: list[str], env: Mapping[str, str], log: Path) -> int:

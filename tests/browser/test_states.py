@@ -1,25 +1,57 @@
 """Every state says what is so and what to do next, and what it offers to do works.
 
-One test a state, by the name that it has in the table (states.py).
+One test a state, by the name that it has in the table (states.py). Before that it is looked at as
+it stands: axe is content in every look, all fits into the narrowest frame and the widest, and a
+thumb hits what is to be pressed.
 """
 
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, ViewportSize, expect
 
 from sandbox.control import Sandbox
+from tests.browser.axe import complaints
+from tests.browser.fit import expect_it_fits
 from tests.browser.states import CANCELLATION, MARA, NEW, RUTH, RUTHS_NAME, STATES
 from tests.browser.till import Till
 
 pytestmark = pytest.mark.browser
 
 
+NARROWEST, WIDEST = 320, 1280
+LOOKS: dict[str, dict[str, str]] = {
+    "light": {"color_scheme": "light"},
+    "dark": {"color_scheme": "dark"},
+    "contrast": {"color_scheme": "light", "contrast": "more"},
+    "dark contrast": {"color_scheme": "dark", "contrast": "more"},
+    "forced colours": {"color_scheme": "dark", "forced_colors": "active"},
+}
+AS_IT_IS = {"color_scheme": "light", "contrast": "no-preference", "forced_colors": "none"}
+
+
 @pytest.fixture(autouse=True)
-def _reached(request: pytest.FixtureRequest, till: Till, sandbox: Sandbox) -> None:
-    """The till is in the state that the test is named for."""
+def _reached(
+    request: pytest.FixtureRequest, till: Till, sandbox: Sandbox, viewport: ViewportSize
+) -> None:
+    """The till is in the state that the test is named for, and that is fit to be seen."""
     name = request.node.originalname.removeprefix("test_")
     STATES[name].reach(till, sandbox)
+    found = [line for look in LOOKS for line in complaints_in(till.page, look)]
+    assert not found, "\n".join(found)
+    for width in (NARROWEST, WIDEST):
+        till.page.set_viewport_size({"width": width, "height": 640})
+        expect_it_fits(till.page)
+    till.page.set_viewport_size(viewport)
+
+
+def complaints_in(page: Page, look: str) -> list[str]:
+    page.emulate_media(**AS_IT_IS | LOOKS[look])
+    try:
+        found = complaints(page, of_colour_only=look != "light")
+        return [f"{look}: {line}" for line in found]
+    finally:
+        page.emulate_media(**AS_IT_IS)
 
 
 def test_empty(till: Till):

@@ -83,6 +83,18 @@ def test_the_next_leg_sets_its_venv_up_with_that_python_and_tests_with_it(ran):
     assert tests[1:5] == ["-m", "pytest", "-m", "not slow"]
 
 
+def test_that_venv_is_made_while_other_legs_run(monkeypatch):
+    monkeypatch.setattr(run_tests, "set_next_up", lambda _places: ["sleep", "60"])
+    started = []
+    popen = run_tests.subprocess.Popen
+    monkeypatch.setattr(
+        run_tests.subprocess, "Popen", lambda *a, **k: started.append(popen(*a, **k)) or started[-1]
+    )
+    with run_tests.next_venv_made_meanwhile(FOUND):
+        assert len(started) == 1
+    assert started[0].returncode is not None, "it outlived the legs"
+
+
 def test_a_set_up_that_fails_where_that_python_exists_is_a_failure(ran):
     ran.codes = [1]
 
