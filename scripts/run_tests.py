@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from needs import CHROMIUM, NEXT_PYTHON, PLAYWRIGHT, POSTGRES, Need
 from with_postgres import temporary_postgres
@@ -190,7 +191,7 @@ def tee(command: list[str], env: Mapping[str, str], log: Path) -> int:
         interrupt(process)
 
 
-def interrupt(process: subprocess.Popen[str]) -> None:
+def interrupt(process: subprocess.Popen[Any]) -> None:
     """As Ctrl-C does, so that pytest still ends what its fixtures started; then without mercy."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGINT)

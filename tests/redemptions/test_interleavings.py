@@ -171,7 +171,8 @@ class Acts:
         life.hold(self.row_of(scene))
 
     def void(self, scene: Scene) -> None:
-        life.void_ticket(self.installation, scene.redemption.ticket)
+        with transaction.atomic():
+            life.void_ticket(self.installation, scene.redemption.ticket)
 
     def answer(self, scene: Scene) -> None:
         """The call that made it, by a process that stood still before and after."""
