@@ -52,17 +52,19 @@ BESIDE = ("-n", "2", "--dist", "worksteal")
 OUTPUT_APART = "--ignore=tests/output"
 
 # The sandbox is no part of the product.
-SANDBOX_APART = "--ignore=tests/contract"
+APART = ("--ignore=tests/contract", OUTPUT_APART)
+FIRST_THREE = ("--at-most", "3")
 
-# What kills, races and waits finds nothing that only a newer Python or Django would break, and its
-# venv has no browser. The last reads what the others wrote: no log may hold a customer's data.
+# What kills, races and waits finds nothing that only the next Python or Django would break, nor does
+# the fourth value of a parameter; and there is no browser in its venv. The last leg reads what the
+# others wrote: no log may hold a customer's data.
 LEGS = [
     Leg("sqlite", (*BESIDE, "-m", "not browser and not storm", OUTPUT_APART)),
     Leg("browser", (*BESIDE, "-m", "browser"), (CHROMIUM, PLAYWRIGHT)),
     Leg("postgres", (*BESIDE, "-m", "database and not browser"), (POSTGRES,), on_postgres=True),
     Leg(
         "next",
-        (*BESIDE, "-m", "not slow", "--ignore=tests/browser", SANDBOX_APART, OUTPUT_APART),
+        (*BESIDE, "-m", "not slow", *FIRST_THREE, "--ignore=tests/browser", *APART),
         (NEXT_PYTHON,),
         on_next=True,
     ),

@@ -2,6 +2,7 @@
 
 import os
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,27 @@ from offers.catalogue import catalogue
 from sandbox.control import Sandbox
 from stores.models import Associate, Installation, Store, Till
 from tests.support.servers import Database, postgres_database, sqlite_database
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--at-most", type=int, metavar="N", help="of each parametrised test run the first N only"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    most = config.getoption("at_most")
+    if most is None:
+        return
+    seen: Counter[str] = Counter()
+    left = []
+    for item in items:
+        test = item.nodeid.partition("[")[0]
+        seen[test] += 1
+        if seen[test] > most:
+            left.append(item)
+    config.hook.pytest_deselected(items=left)
+    items[:] = [item for item in items if item not in set(left)]
 
 
 @pytest.fixture(scope="session", autouse=True)
