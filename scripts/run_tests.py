@@ -55,9 +55,9 @@ OUTPUT_APART = "--ignore=tests/output"
 APART = ("--ignore=tests/contract", OUTPUT_APART)
 FIRST_THREE = ("--at-most", "3")
 
-# What kills, races and waits finds nothing that only the next Python or Django would break, nor does
-# the fourth value of a parameter; and there is no browser in its venv. The last leg reads what the
-# others wrote: no log may hold a customer's data.
+# What kills, races and waits finds nothing that only the next Python or Django would break, and
+# neither does the fourth value of a parameter; there is no browser in its venv. The last leg reads
+# what the others wrote: no log may hold a customer's data.
 LEGS = [
     Leg("sqlite", (*BESIDE, "-m", "not browser and not storm", OUTPUT_APART)),
     Leg("browser", (*BESIDE, "-m", "browser"), (CHROMIUM, PLAYWRIGHT)),
