@@ -110,6 +110,8 @@ class History:
         """Redemption -> the state that it must end in; scripts know it."""
         self.met: list[tuple[str, str, dict[str, Any]]] = []
         """Faults that the sandbox played: endpoint, kind, whose call."""
+        self.is_unsure = False
+        """Of an act nobody knows yet what came of it: the engine may still be at it."""
         self.log: list[str] = []
         self.surprises: list[str] = []
         self._faults: list[tuple[int, tuple[str, str, dict[str, Any]]]] = []
@@ -184,6 +186,7 @@ class History:
     def heard(self, answer: Answer, key: str, *, first: bool, what: str) -> None:
         self.note(f"{what} -> {answer} {answer.body.get('id', '')}")
         self.check_answer(answer, what)
+        self.is_unsure |= answer.status == 202 or not answer.is_definite
         if answer.status in {200, 201, 202}:
             told = answer.body["id"]
             if self.ids.setdefault(key, told) != told:
@@ -222,7 +225,8 @@ class History:
     def collide(self) -> None:
         """The answer is lost while the member redeems the same in the web shop: nobody can tell."""
         offer, price = 90121, 500
-        if self.shop.sandbox.balance(self.email) < 2 * price:
+        # What the engine makes next must be of this act.
+        if self.is_unsure or self.shop.sandbox.balance(self.email) < 2 * price:
             return self.redeem()
         self.clear_faults()
         self.fault("POST /redemptions", "late", {"customer_email": self.email}, seconds=LATE)
