@@ -162,6 +162,17 @@ class Trial:
             row for row in evidence.rows if row.state == "disputed" and row.reason in CANNOT_TELL
         ]
 
+        self.charged = {row.id for row in self.charged_in_doubt()}
+
+    def charged_in_doubt(self) -> Iterator[Row]:
+        """Of those of which nobody can know: as many as the engine made, each for one of them."""
+        left = list(self.unclaimed)
+        for row in self.cannot_tell:
+            made = next((made for made in left if could_be(row, made)), None)
+            if made is not None:
+                left.remove(made)
+                yield row
+
     def findings(self) -> Iterator[str]:
         yield from self.history.surprises
         yield from self.nothing_is_left_open()
@@ -210,7 +221,8 @@ class Trial:
             if row is None:
                 continue
             back = row.state == "reversed" or row.reason in GIVEN_BACK
-            if back != (made["state"] == "cancelled"):
+            unseen = row.reason == "reversal_refused" and self.is_going_back_unseen(row)
+            if back != (made["state"] == "cancelled") and not unseen:
                 yield f"{row.id} is {row.state} {row.reason}, at the engine it is {made['state']}"
             if row.state in {"refused", "not_made"}:
                 yield f"{row.id} is {row.state}, and the engine made {made['id']}"
@@ -282,6 +294,8 @@ class Trial:
     def may_be_disputed(self, row: Row) -> bool:
         if row.reason in CANNOT_TELL:
             return self.is_ambiguous(row)
+        if row.reason == "reversal_refused":
+            return self.is_going_back_unseen(row)
         # Sold past the point of no return: reading told that the points had gone back.
         return row.reason == "sold_after" and "being_reversed" in self.outcomes(row)
 
@@ -293,6 +307,17 @@ class Trial:
         others = sum(could_be(row, made) for made in self.unclaimed) > 1
         online = any(could_be(row, made) for made in self.online)
         return self.was_lost(row) and (online or others)
+
+    def is_going_back_unseen(self, row: Row) -> bool:
+        """The engine's answer to giving it back was lost, and a second asking is refused.
+
+        Then the balance alone would tell, and another of this member went back as well.
+        """
+        lost = any(
+            "cancellation" in endpoint and what != "throttle" and whose.get("reward_text") == row.code
+            for endpoint, what, whose in self.history.met
+        )
+        return lost and any(other.state == "reversed" for other in self.evidence.rows)
 
     def was_lost(self, row: Row) -> bool:
         """A machine that is very busy can be late for the deadline and still hear a late answer."""
@@ -393,7 +418,7 @@ class Trial:
             return -row.points
         if row in self.cannot_tell:
             # Nobody can know; the engine's side is taken.
-            return -row.points if any(could_be(row, made) for made in self.unclaimed) else 0
+            return -row.points if row.id in self.charged else 0
         return 0
 
     def used_by(self, pos_id: str) -> list[Row]:
