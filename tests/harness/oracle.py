@@ -314,8 +314,9 @@ class Trial:
         Then the balance alone would tell, and another of this member went back as well.
         """
         lost = any(
-            "cancellation" in endpoint and what != "throttle" and whose.get("reward_text") == row.code
+            "cancellation" in endpoint and what != "throttle" and whose["reward_text"] == row.code
             for endpoint, what, whose in self.history.met
+            if "reward_text" in whose
         )
         return lost and any(other.state == "reversed" for other in self.evidence.rows)
 
