@@ -114,13 +114,11 @@ class Shop:
         self.free_dead_jobs()
 
     def moment(self, ahead: timedelta = timedelta(0)) -> object:
-        """So far from now, as the database stores it."""
-        at = datetime.now(UTC) + ahead
-        return at.strftime("%Y-%m-%d %H:%M:%S.%f") if self.is_sqlite else at
+        return self.database.moment(ahead)
 
     @property
     def is_sqlite(self) -> bool:
-        return self.database.url.startswith("sqlite")
+        return self.database.is_sqlite
 
     def free_dead_jobs(self) -> None:
         """A killed worker's periodic jobs count as dead now, not in a minute."""
