@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import transaction
 from django.db.models.functions import Now
 
 from connectors.errors import (
@@ -21,6 +21,7 @@ from connectors.errors import (
     Throttled,
     Unavailable,
 )
+from database.errors import AWAY
 from outbox.claims import claim_to_read, claim_to_send, counted, set_out
 from outbox.errors import FencedOff, NotWanted
 from outbox.limits import limits_of
@@ -58,8 +59,6 @@ OUTCOMES: tuple[tuple[type[OutsideError], Outcome], ...] = (
     (Refused, Outcome.REFUSED),
     (ReplyLost, Outcome.REPLY_LOST),
 )
-# The database was away or busy. What else it raises comes again however often it is asked.
-AWAY = (OperationalError, InterfaceError)
 # A worker that waits longer than this for its turn lets go, so that it can be told to stop.
 LONGEST_TURN_SECONDS = 2.0
 

@@ -8,13 +8,14 @@ from threading import Event
 from uuid import UUID
 
 import structlog
-from django.db import IntegrityError, InterfaceError, OperationalError
+from django.db import IntegrityError
 from django.db.models import Q
 from django.db.models.functions import Now
 
 from connectors.errors import NotFound, OutsideError
 from connectors.yotpo.client import Yotpo
 from connectors.yotpo.payloads import CodeRecord, HistoryItem
+from database.errors import AWAY
 from redemptions.evidence import has_code, is_anothers, is_ours, suspects
 from redemptions.life import end_lease
 from redemptions.looking import look
@@ -94,8 +95,8 @@ def see_to_one(engine: Yotpo, pk: UUID) -> None:
         see_to(
             engine, PendingRedemption.objects.select_related("member", "installation").get(pk=pk)
         )
-    except (OperationalError, InterfaceError):
-        # The database is away. Whatever else it raises is this row's alone.
+    except AWAY:
+        # Whatever else the database raises is this row's alone.
         raise
     except Exception:
         log.exception("redemption.not_seen_to", redemption=str(pk))
