@@ -9,7 +9,6 @@ from ninja import Router
 from api import examples, schemas
 from api.auth import ApiRequest
 from api.idempotency import Answer, once
-from api.places import Place, read_place
 from api.problems import Problem, wrong_field
 from api.telling import tell_member, tell_new_member, tell_offer
 from connectors.errors import NotFound, Unavailable
@@ -25,6 +24,7 @@ from members.names import read_name
 from offers.catalogue import rank
 from offers.reach import look_up
 from stores.models import Installation, Store
+from stores.places import Place, place_of
 
 router = Router(tags=["Members"])
 
@@ -74,7 +74,7 @@ def enrol_member(request: ApiRequest, body: schemas.NewMember) -> Answer:
 
     202: the engine is down; they are kept, and enrolled when it answers.
     """
-    place = place_of(request, body)
+    place = place_of(request.auth.installation, store=body.store, associate=body.associate)
     new = read_new_member(body, region_of(request, place.store))
     twin, same_email, reached = find_or_recall_twin(engine(), new)
     if twin is not None and same_email:
@@ -128,10 +128,6 @@ def consents_of(body: schemas.NewMember) -> list[Given]:
 
 def birthday_of(body: schemas.NewMember) -> Birthday | None:
     return Birthday(**body.birthday.model_dump()) if body.birthday else None
-
-
-def place_of(request: ApiRequest, body: schemas.NewMember) -> Place:
-    return read_place(request.auth.installation, store=body.store, associate=body.associate)
 
 
 def region_of(request: ApiRequest, store: Store | None) -> str:

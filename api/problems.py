@@ -13,7 +13,6 @@ from django.core.exceptions import DisallowedHost, RequestDataTooBig, Suspicious
 from django.http import Http404, HttpResponse, UnreadablePostError
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
-from api.places import Disabled
 from connectors.errors import (
     Misconfigured,
     NotFound,
@@ -35,6 +34,7 @@ from redemptions.errors import (
 )
 from redemptions.models import PendingRedemption
 from sales.errors import NoSuchSale, OtherContent
+from stores.places import Disabled
 
 CONTENT_TYPE = "application/problem+json"
 TYPE = "urn:loyalty-panel:problem:"

@@ -12,7 +12,6 @@ from api import examples, schemas
 from api.auth import ApiRequest
 from api.idempotency import Answer, once, required_key
 from api.members import identity_of
-from api.places import read_place
 from api.problems import Problem
 from api.telling import tell_redemption, with_clock
 from members.engine import engine
@@ -26,6 +25,7 @@ from redemptions.models import PendingRedemption, PendingRedemptionQuerySet
 from redemptions.settling import see_to
 from redemptions.states import UNDER_WAY, Reason, State
 from stores.models import Installation
+from stores.places import place_of
 
 router = Router(tags=["Redemptions"])
 
@@ -71,7 +71,7 @@ def redeem(request: ApiRequest, body: schemas.Redeem) -> Answer:
     """
     installation = request.auth.installation
     key = required_key(request)
-    place = read_place(installation, store=body.store, till=body.till, associate=body.associate)
+    place = place_of(installation, store=body.store, till=body.till, associate=body.associate)
     act = Act(
         key=key,
         installation=installation,
@@ -164,7 +164,7 @@ def reversed_before(
 def reverse(request: ApiRequest, redemption_id: UUID, body: schemas.Reverse) -> Answer:
     """Give the points back. 202: promised and under way; read the redemption again."""
     redemption = find(request, redemption_id)
-    place = read_place(request.auth.installation, associate=body.associate)
+    place = place_of(request.auth.installation, associate=body.associate)
     if redemption.state == State.ISSUED and not body.withdrawn:
         raise Problem(
             "not-withdrawn",

@@ -8,7 +8,6 @@ from api import examples, schemas
 from api.auth import ApiRequest
 from api.idempotency import Answer, once
 from api.members import identity_of
-from api.places import read_place
 from api.telling import tell_redemption
 from members.engine import engine
 from members.identity import Email, Phone
@@ -17,6 +16,7 @@ from redemptions.states import State
 from sales.models import Sale
 from sales.record import NewSale, record, void
 from stores.models import Installation
+from stores.places import place_of
 
 router = Router(tags=["Sales"])
 EMPTY = schemas.Void(reason=None)
@@ -36,7 +36,7 @@ def report_sale(request: ApiRequest, body: schemas.NewSale) -> Answer:
     nothing is reported as well, for its codes.
     """
     installation = request.auth.installation
-    place = read_place(installation, store=body.store, till=body.till, associate=body.associate)
+    place = place_of(installation, store=body.store, till=body.till, associate=body.associate)
     recorded = record(installation, read_sale(body, installation), place, by=request.auth.by(place))
     return answer(recorded.sale, body, new=recorded.is_new)
 
