@@ -20,10 +20,14 @@ class Connection(sqlite3.Connection):
     _is_our_turn = False
 
     def in_turn(self, statement: str, execute: Callable[[], T]) -> T:
-        if self.turn is None or self._is_our_turn or not statement.lstrip().startswith(WRITES):
+        if self.turn is None:
             return execute()
-        self.turn.take(self.longest_wait)
-        self._is_our_turn = True
+        if not self._is_our_turn:
+            if not statement.lstrip().startswith(WRITES):
+                return execute()
+            self.turn.take(self.longest_wait)
+            self._is_our_turn = True
+        # At the end of each statement, for a transaction may also be ended by one.
         try:
             return execute()
         finally:

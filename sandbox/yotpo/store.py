@@ -86,6 +86,7 @@ class Store:
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._db.row_factory = sqlite3.Row
         self._refuse_foreign()
+        self._kept = sqlite3.connect(":memory:", check_same_thread=False)
         self._db.execute("PRAGMA journal_mode = WAL")
         # A killed process loses nothing in this mode; only a power cut could.
         self._db.execute("PRAGMA synchronous = NORMAL")
@@ -102,6 +103,16 @@ class Store:
                 self._db.execute("ROLLBACK")
                 raise
             self._db.execute("COMMIT")
+
+    def keep(self) -> None:
+        """Remember everything as it stands, in memory, for `put_back`."""
+        with self._lock:
+            self._db.backup(self._kept)
+
+    def put_back(self) -> None:
+        """Everything as it stood when it was kept, at once."""
+        with self._lock:
+            self._kept.backup(self._db)
 
     def is_current(self) -> bool:
         """Whether the file can be continued; False if it is empty or from another version."""
@@ -120,6 +131,7 @@ class Store:
     def close(self) -> None:
         with self._lock:
             self._db.close()
+            self._kept.close()
 
 
 def build_tables(work: Work) -> None:

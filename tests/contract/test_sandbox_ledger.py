@@ -2,8 +2,10 @@
 
 import contextlib
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,8 @@ import pytest
 import requests
 
 from sandbox.control import Sandbox, SandboxError
+from sandbox.world import World
+from sandbox.yotpo.store import Store
 from tests.contract.conftest import Speak
 
 MARA, ADA, RUTH = "mara@example.com", "ada@example.com", "ruth@example.com"
@@ -215,6 +219,26 @@ def test_reset_gives_a_fresh_shop(sandbox: Sandbox) -> None:
 
     assert (sandbox.balance(MARA), sandbox.balance(ADA)) == (640, 500)
     assert sandbox.redemptions() == []
+
+
+def test_a_fresh_shop_is_sown_anew_when_its_days_are_old(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def joined() -> str:
+        [first] = world.run(lambda work: work.all("SELECT min(created_at) FROM customers"))[0]
+        return str(first[0])
+
+    store = Store(str(tmp_path / "engine.sqlite3"))
+    world = World(store, guid="", api_key="", rate=None, seeded=True)
+    then = joined()
+    later = datetime.now(UTC) + timedelta(days=1)
+    monkeypatch.setattr("sandbox.yotpo.store.now_with_skew", lambda _: later)
+    world.reset()
+    assert joined() == then
+    world._fresh_until = time.monotonic()
+    world.reset()
+    assert joined() > then
+    store.close()
 
 
 def test_added_member_can_be_read_at_once(sandbox: Sandbox, speak: Speak) -> None:

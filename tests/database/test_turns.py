@@ -71,6 +71,14 @@ def test_who_reads_waits_for_nobody(installation, other):
         assert other.submit(name_now).result(10) == installation.name
 
 
+def test_a_turn_ends_with_a_transaction_ended_by_a_statement(installation, other):
+    for last in ("COMMIT", "ROLLBACK"):
+        with connection.cursor() as cursor:
+            cursor.execute("BEGIN IMMEDIATE")
+            cursor.execute(last)
+        other.submit(rename, last).result(10)
+
+
 def test_a_turn_ends_with_what_failed(installation, other):
     with pytest.raises(IntegrityError):
         Installation.objects.create(id="shop", name="again")
