@@ -45,9 +45,8 @@ class Leg:
 # The Python and the Django to come, with the pins of their own.
 NEXT_VENV = (".venv-next", "requirements-next.txt")
 
-# More than there are cores, for many tests wait: for a process to start, a deadline, an answer. A
-# process keeps to its files, or servers that a file starts would start twice.
-BESIDE = ("-n", "4", "--dist", "worksteal")
+# More than there are cores, for many tests wait: for a process to start, a deadline, an answer.
+BESIDE = ("-n", "4", "--dist", "loadgroup")
 # A browser draws while its test waits.
 BROWSERS_BESIDE = ("-n", "3", "--dist", "worksteal")
 
