@@ -21,6 +21,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 READY = "sandbox ready on "
 ANSWER_SECONDS = 30
 STOP_SECONDS = 10
+READY_SECONDS = 30
 GUID, API_KEY = "sandbox-guid", "sandbox-key"
 
 
@@ -71,7 +72,6 @@ class Sandbox:
         api_key: str = API_KEY,
         tls: Tls | None = None,
         till: Path | None = None,
-        ready_seconds: float = 30,
     ) -> Self:
         """Return once it listens; over https where `tls` is given.
 
@@ -83,7 +83,7 @@ class Sandbox:
         words += ["--tls-cert", tls.cert, "--tls-key", tls.key] if tls else []
         words += ["--till", till] if till else []
         process = _spawn([str(word) for word in words])
-        url = _ready_url(process, ready_seconds)
+        url = _ready_url(process, READY_SECONDS)
         return cls(url, process, guid=guid, api_key=api_key, tls=tls)
 
     def __enter__(self) -> Self:

@@ -30,7 +30,7 @@ class PanelApi:
         panel = self
 
         class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:  # noqa: N802
+            def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 panel.asked.append((self.path, dict(self.headers), body))
                 status, said = panel.answers.pop(0) if panel.answers else (201, {})

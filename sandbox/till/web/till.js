@@ -148,9 +148,10 @@
   function drawCustomer(customer) {
     const { name, email, phone } = customer ?? {};
     byId("customer").replaceChildren(
-      make("strong", { text: customer ? name ?? email ?? phone : "No customer" }),
-      make("span", { text: customer ? email ?? phone ?? "" : "Points are for members" }),
+      make("strong", { text: name ?? email ?? phone ?? "" }),
+      make("span", { text: email ?? phone ?? "" }),
     );
+    byId("customer").hidden = !customer;
     byId("find-customer").hidden = Boolean(customer);
     byId("remove-customer").hidden = !customer;
   }
@@ -267,8 +268,13 @@
     if (await act("apply", { code: field.value.trim() })) field.value = "";
   });
 
+  // Of answers that overtake one another, the one to the latest question counts.
+  let asked = 0;
+
   async function searchCustomers() {
+    const question = asked += 1;
     const { customers } = await ask("search", { sought: byId("customer-sought").value });
+    if (question !== asked) return;
     const rows = customers.map(({ id, name, email, phone }) => make("li", {}, [
       make("button", { type: "button", "data-attach": id }, [
         make("strong", { text: name ?? email ?? phone }),
@@ -345,6 +351,7 @@
 
   byId("pay").addEventListener("click", startPaying);
   byId("clerk").addEventListener("change", ({ target }) => act("clerk", { id: target.value }));
+  byId("customers").addEventListener("close", () => byId("found").replaceChildren());
   byId("locked").addEventListener("cancel", (event) => event.preventDefault());
   // Chromium lets a second Escape through.
   byId("locked").addEventListener("close", () => { if (state.locked) drawLock(true); });
@@ -381,7 +388,7 @@
   function connect() {
     const connection = byId("connection");
     if (!globalThis.LoyaltyPanel) {
-      connection.textContent = "Not there. The till goes on without it.";
+      connection.textContent = "Out of reach: sell on without it";
       return;
     }
     const { panel: url, origin } = document.body.dataset;
