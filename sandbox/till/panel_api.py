@@ -94,7 +94,7 @@ class Reporter:
     def stop(self) -> None:
         self._stopping.set()
         self._wake.set()
-        self._thread.join(ANSWERS_WITHIN_SECONDS)
+        self._thread.join(ANSWERS_WITHIN_SECONDS + 1)
 
     def _run(self) -> None:
         pause = FIRST_PAUSE_SECONDS

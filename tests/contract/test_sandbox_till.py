@@ -427,6 +427,7 @@ def test_who_is_attached_is_told_and_kept(till: TillDesk) -> None:
 def test_the_panel_may_name_the_customer(till: TillDesk) -> None:
     told = till.do("adopt", email="new@example.com", name="Nova")
     assert told == [["customer.attached", {"email": "new@example.com", "name": "Nova"}]]
+    assert till.do("adopt", email="new@example.com") == []
     assert till.refused("adopt") == (422, "unknown")
 
 

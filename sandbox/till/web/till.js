@@ -107,9 +107,12 @@
     awaitNews();
   }
 
-  function drawSale({ id, lines, coupons, subtotal, total, pieces }) {
+  const piecesOf = ({ pieces }) => `${pieces} ${pieces === 1 ? "piece" : "pieces"}`;
+
+  function drawSale(ticket) {
+    const { id, customer, lines, coupons, subtotal, total, pieces } = ticket;
     byId("sale-id").textContent = id;
-    byId("pieces").textContent = pieces ? `${pieces} ${pieces === 1 ? "piece" : "pieces"}` : "";
+    byId("pieces").textContent = pieces ? piecesOf(ticket) : "";
     byId("lines").replaceChildren(...lines.map(line));
     byId("empty").hidden = lines.length > 0;
     byId("coupons").replaceChildren(...coupons.map(coupon));
@@ -118,6 +121,9 @@
     byId("off-row").hidden = coupons.length === 0;
     for (const place of ["total", "pay-total", "due"]) byId(place).textContent = money(total);
     byId("pay").disabled = lines.length === 0;
+    for (const name of ["void", "park"]) {
+      document.querySelector(`[data-act="${name}"]`).disabled = !customer && !lines.length && !coupons.length;
+    }
   }
 
   function line({ sku, name, price, quantity, freeBy }) {
@@ -169,7 +175,7 @@
   const parkedRow = (sale) => make("li", {}, [
     make("p", {}, [
       make("strong", { text: about(sale) }),
-      make("span", { text: `${sale.pieces} pieces, ${money(sale.total)}` }),
+      make("span", { text: `${piecesOf(sale)}, ${money(sale.total)}` }),
     ]),
     button("Resume", { "data-resume": sale.id, "aria-label": `Resume ${sale.id}` }),
   ]);
