@@ -291,9 +291,10 @@ def test_what_comes_over_the_port_in_another_shape_is_dropped(stage: Stage) -> N
         {**toast, "type": "constructor"},
         {**toast, "type": "__proto__"},
         {"v": 1, "type": "discount.apply", "payload": DISCOUNT},
+        {"v": 2, "id": "1", "type": "discount.apply", "payload": DISCOUNT},
     ):
         stage.tell(wrong)
-    stage.wait_for_ignored(7)
+    stage.wait_for_ignored(8)
     assert stage.taken == []
 
 
@@ -319,6 +320,17 @@ def test_a_closed_one_hears_nothing(stage: Stage) -> None:
     stage.hello(nonce="a third")
     stage.frame.wait_for_function("inits.length === 2")
     assert stage.taken == []
+
+
+def test_connected_again_a_frame_is_answered_by_the_latest_alone(stage: Stage) -> None:
+    stage.connect("{'launch.request'() {}}")
+    stage.page.evaluate("() => { globalThis.first = panel; }")
+    stage.connected("{'customer.attach'() {}}")
+    stage.send("network", {"online": True})
+    stage.heard("network")
+    inits = stage.frame.evaluate("inits.map((init) => init.capabilities)")
+    assert inits == [["customer.attach"]]
+    assert not stage.page.evaluate("first.connected")
 
 
 def test_the_types_name_every_message() -> None:
