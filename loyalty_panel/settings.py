@@ -253,7 +253,9 @@ MIDDLEWARE = [
     "loyalty_panel.middleware.ManagerLogin",
     "loyalty_panel.middleware.ManagerMessages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_permissions_policy.PermissionsPolicyMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "access.framing.PanelFraming",
 ]
 TEMPLATES = [
     {
@@ -328,6 +330,30 @@ CONTENT_SECURITY_POLICY = {
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
     }
+}
+# Nothing that a browser could lend us is used but the clipboard, for the code.
+PERMISSIONS_POLICY: dict[str, str | list[str]] = {
+    **{
+        feature: []
+        for feature in (
+            "accelerometer",
+            "autoplay",
+            "camera",
+            "display-capture",
+            "fullscreen",
+            "geolocation",
+            "gyroscope",
+            "hid",
+            "magnetometer",
+            "microphone",
+            "midi",
+            "payment",
+            "publickey-credentials-get",
+            "serial",
+            "usb",
+        )
+    },
+    "clipboard-write": "self",
 }
 # A till sends a few hundred bytes; anything larger is a mistake or an attack.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
