@@ -141,8 +141,10 @@ def test_a_forked_process_has_a_turn_of_its_own(tmp_path: Path):
 def test_nobody_is_overtaken_for_ever(tmp_path: Path):
     """Each of many who come again at once gets as many turns as the others, or nearly so."""
     turn, taken, stop = Turn(tmp_path / "turn"), [0] * 8, threading.Event()
+    all_there = threading.Barrier(8)
 
     def come_again(number: int) -> None:
+        all_there.wait(20)
         while not stop.is_set():
             turn.take(20)
             taken[number] += 1
