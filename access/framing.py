@@ -42,7 +42,7 @@ def installation_of(request: Any) -> Installation | None:
 def allow(installation: Installation, response: HttpResponse) -> None:
     response.headers[HEADER] = policy(tuple(installation.origins))
     # It knows one origin at most; browsers that know the policy above ignore it.
-    response.xframe_options_exempt = True  # type: ignore[attr-defined]
+    response.xframe_options_exempt = True
     if installation.sends_coep:
         response.headers[COEP] = "require-corp"
         response.headers[CORP] = "cross-origin"

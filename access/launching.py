@@ -213,8 +213,8 @@ def check_times(claims: Claims, now: float) -> None:
         raise LaunchRefused(
             "expired",
             f"This launch ended {late:.0f} s ago. If it was made just now, the POS clock that "
-            f"signed it is about {now - claims.iat:.0f} s behind: set it right. Then open the panel "
-            "again.",
+            f"signed it is about {now - claims.iat:.0f} s behind: set it right. Then open the "
+            "panel again.",
         )
 
 

@@ -53,7 +53,8 @@ def place_of_launch(request: HttpRequest, told: dict[str, Any], installation: st
         return by_token(token, installation, own_origins(request))
     if isinstance(code, str):
         return by_code(code, installation)
-    if settings.DEMO and is_loopback(request.META.get("REMOTE_ADDR")):
+    is_here = is_loopback(request.META.get("REMOTE_ADDR"))
+    if settings.DEMO and installation == settings.DEMO_INSTALLATION and is_here:
         return demo_place(installation)
     raise LaunchRefused("none", "This panel must be opened by the point of sale.", 403)
 

@@ -11,10 +11,11 @@ from access.models import Bearer
 from associates.answers import by, screen
 from associates.views import find, read_ticket, show_coupon
 from redemptions import life, tickets
+from redemptions.states import State
 from redemptions.tickets import Event, Ticket
 
 LONGEST_CODE = 255
-TOO_LATE = "This code no longer counts, but the till put it on the sale. Take it off there: {why}"
+TOO_LATE = "{why} The till put it on the sale nevertheless: take it off there."
 
 
 @screen
@@ -41,7 +42,7 @@ def applied(request: PanelRequest, redemption_id: uuid.UUID) -> HttpResponse:
     redemption = find(request, redemption_id, request.POST.get("member", ""))
     if tickets.applied(redemption, read_ticket(request), by(request)):
         return show_coupon(request, redemption)
-    why = life.WHY_NOT.get(redemption.state, "it was never made.")
+    why = life.WHY_NOT.get(State(redemption.state), "It was never made.")
     return show_coupon(request, redemption, undo_refused=TOO_LATE.format(why=why))
 
 

@@ -71,6 +71,8 @@ if DEMO and not all(is_loopback(host) or host == "testserver" for host in ALLOWE
     raise ImproperlyConfigured(
         "LOYALTY_MODE=demo logs people in without a password: ALLOWED_HOSTS must be loopback names."
     )
+# The one whose panel opens without a log-in in the demo; `seed_demo` makes it.
+DEMO_INSTALLATION = "demo"
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 ROOT_URLCONF = "loyalty_panel.urls"
 WSGI_APPLICATION = "loyalty_panel.wsgi.application"

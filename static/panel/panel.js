@@ -298,9 +298,10 @@
     "discount.removed": ({ code }) => tellTicket("discount.removed", sale.id, [text(code)]),
     scan: ({ text: scanned }) => lookUpUnasked(text(scanned).trim()),
     "till.locked": () => {
-      if (bearer) post(page.dataset.lock, [], false).catch(() => null);
+      const held = bearer;
+      const letGo = () => { if (bearer === held) bearer = null; };
+      if (held) post(page.dataset.lock, [], false).then(letGo, letGo);
       sessionOver("This till is locked. Unlock it, then go on.", "again");
-      bearer = null;
     },
     "clerk.changed": () => {
       forget();

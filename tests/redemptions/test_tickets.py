@@ -1,4 +1,4 @@
-"""What a POS's page says of its tickets drives the leases of the codes on them, and only of those."""
+"""What a POS's page says of its tickets drives the leases of the codes on them, and no others."""
 
 from datetime import timedelta
 
