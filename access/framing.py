@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from csp.constants import HEADER, NONE
+from csp.constants import HEADER
 from csp.utils import build_policy
 from django.http import HttpRequest, HttpResponse
 
@@ -25,7 +25,7 @@ class PanelFraming:
         response = self.get_response(request)
         if request.path_info.startswith(PREFIX):
             installation = installation_of(request)
-            if installation is not None:
+            if installation is not None and installation.origins:
                 allow(installation, response)
         return response
 
@@ -51,4 +51,4 @@ def allow(installation: Installation, response: HttpResponse) -> None:
 @lru_cache(maxsize=64)
 def policy(origins: tuple[str, ...]) -> str:
     """The house's policy with these ancestors."""
-    return build_policy(update={}, replace={"frame-ancestors": list(origins) or [NONE]})
+    return build_policy(update={}, replace={"frame-ancestors": list(origins)})
