@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from associates import enrolling, views
+from associates import enrolling, ticket, views
 
 urlpatterns = [
     path("", views.shell, name="panel"),
@@ -15,6 +15,10 @@ urlpatterns = [
     path("redemptions/<uuid:redemption_id>/check", views.check, name="check"),
     path("redemptions/<uuid:redemption_id>/extend", views.extend, name="extend"),
     path("redemptions/<uuid:redemption_id>/undo", views.undo, name="undo"),
+    path("redemptions/<uuid:redemption_id>/applied", ticket.applied, name="applied"),
+    path("redemptions/<uuid:redemption_id>/keep", ticket.keep, name="keep"),
+    path("ticket", ticket.tell, name="ticket"),
+    path("lock", ticket.lock, name="lock"),
     path("new", enrolling.form, name="new"),
     path("new/check", enrolling.check_field, name="check-field"),
     path("enrol", enrolling.enrol, name="enrol"),
