@@ -12,10 +12,19 @@ from django.utils import timezone
 
 from access.keys import ApiKey, LaunchSecret, WebhookSecret, digest, new_secret
 from access.launching import LaunchCode, UsedToken
+from access.look_ups import LookUps
 from database.prepared import Prepared
 from stores.models import Associate, Installation, Till
 
-__all__ = ["ApiKey", "Bearer", "LaunchCode", "LaunchSecret", "UsedToken", "WebhookSecret"]
+__all__ = [
+    "ApiKey",
+    "Bearer",
+    "LaunchCode",
+    "LaunchSecret",
+    "LookUps",
+    "UsedToken",
+    "WebhookSecret",
+]
 
 LIFE = timedelta(minutes=5)
 

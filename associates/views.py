@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from django_htmx.http import trigger_client_event
 
 from access.launching import LaunchRefused
+from access.look_ups import meter
 from access.middleware import PanelRequest
 from access.views import open_by_post
 from associates.answers import alert, by, screen
@@ -73,6 +74,7 @@ def session(request: PanelRequest) -> HttpResponse:
 @require_POST
 def lookup(request: PanelRequest) -> HttpResponse:
     identity = read_identity(request.POST.get("query", ""), request.till.store.phone_region)
+    meter.count(request.till, request.associate)
     try:
         found = look_up(request, identity)
     except NotFound:
