@@ -40,11 +40,9 @@ def viewport() -> ViewportSize:
 
 
 @pytest.fixture
-def pos(context: BrowserContext, panel: Panel, installed: Installed) -> Iterator[Pos]:
-    """Closed at the end: what is exposed to a page stays with it."""
-    page = context.new_page()
-    yield Pos(page, panel, installed)
-    page.close()
+def pos(context: BrowserContext, panel: Panel, installed: Installed) -> Pos:
+    """In a page of its own: what is exposed to one stays with it. The context closes it."""
+    return Pos(context.new_page(), panel, installed)
 
 
 @pytest.fixture
