@@ -6,6 +6,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
+from access import at_till
 from access.models import LIFE, Bearer
 from stores.loopback import is_loopback
 from stores.models import Associate, Till
@@ -22,7 +23,7 @@ def launch(request: HttpRequest, installation: str) -> JsonResponse:
     if not is_own_page(request):
         return refusal(403, "Only the panel's own page may ask for a bearer.")
     if not (settings.DEMO and is_loopback(request.META.get("REMOTE_ADDR"))):
-        return refusal(403, "This panel must be opened by the point of sale.")
+        return at_till.launch(request, installation)
     place = demo_place(installation)
     if place is None:
         return refusal(404, "There is no such panel. Run: python manage.py seed_demo")

@@ -20,7 +20,7 @@ from members.engine import engine
 from members.identity import Phone, read_identity
 from members.models import Member
 from redemptions import actions, life
-from redemptions.errors import CannotUndo, OpenCodeExists, PriceChanged, WrongPoints
+from redemptions.errors import OpenCodeExists, PriceChanged, WrongPoints
 from redemptions.models import PendingRedemption
 from redemptions.settling import see_to
 from redemptions.states import State
@@ -146,20 +146,6 @@ def check(request: PanelRequest, redemption_id: uuid.UUID) -> HttpResponse:
 
 @screen
 @require_POST
-def undo(request: PanelRequest, redemption_id: uuid.UUID) -> HttpResponse:
-    redemption = find(request, redemption_id, request.POST.get("member", ""))
-    try:
-        asked = actions.Asked(associate=request.associate, by=by(request))
-        actions.undo(engine=engine(), redemption=redemption, asked=asked)
-    except CannotUndo as error:
-        if redemption.state == State.REFUSED:
-            raise
-        return show_coupon(request, redemption, undo_refused=str(error))
-    return show_coupon(request, redemption)
-
-
-@screen
-@require_POST
 def extend(request: PanelRequest, redemption_id: uuid.UUID) -> HttpResponse:
     """Keep the code longer, once."""
     redemption = find(request, redemption_id, request.POST.get("member", ""))
@@ -176,13 +162,19 @@ def find(request: PanelRequest, redemption_id: uuid.UUID, member_id: str) -> Pen
 
 
 def show_coupon(
-    request: PanelRequest, redemption: PendingRedemption, *, undo_refused: str = ""
+    request: PanelRequest,
+    redemption: PendingRedemption,
+    *,
+    undo_refused: str = "",
+    ask_manager: bool = False,
 ) -> HttpResponse:
+    """`ask_manager`: what was refused can be done with a manager's PIN."""
     if redemption.state == State.REFUSED:
         text, status = refusal(redemption)
         response = alert(request, text, status)
     else:
-        context = {**coupon_context(redemption), "undo_refused": undo_refused}
+        context = coupon_context(redemption)
+        context |= {"undo_refused": undo_refused, "ask_manager": ask_manager}
         status = 409 if undo_refused else 200
         response = render(request, "associates/coupon.html", context, status=status)
     # The dialog has done its work, whatever came of it.
