@@ -114,6 +114,11 @@ class PairedTill(models.Model):
     def __str__(self) -> str:
         return str(self.till)
 
+    def forget_last(self) -> None:
+        """Who was here is gone for today: all names are shown, not theirs first."""
+        self.last_associate = None
+        self.save(update_fields=["last_associate"])
+
 
 # The till's side
 

@@ -137,7 +137,9 @@ def lock(request: HttpRequest, installation: str) -> HttpResponse:
         return at_till.not_paired(request, installation)
     why = at_till.text(body_of(request), "why")
     pin_sessions.end(pin_sessions.running(paired), ENDS.get(why, PinSession.End.LOCKED))
-    return ask_who(paired, **({"last": ""} if why == "shift_end" else {}))
+    if why == "shift_end":
+        paired.forget_last()
+    return ask_who(paired)
 
 
 def paired_here(request: HttpRequest, installation: str) -> PairedTill | None:

@@ -68,6 +68,8 @@ def only_one_at_a_time() -> Iterator[None]:
 
 
 def set_up(venv: Venv) -> None:
+    if venv.folder.is_symlink():
+        return  # another checkout's: making it anew would take it away from there
     wanted = venv.fingerprint()
     if venv.stamp.exists() and venv.stamp.read_text() == wanted:
         return

@@ -19,6 +19,7 @@
   const said = byId("said");
   const dialogs = byId("dialog");
   const start = [...result.children];
+  const people = window.loyaltyPeople;
   let bearer = null;
   let launching = null;
   let failed = null;
@@ -51,17 +52,33 @@
   // Launch and bearer
 
   async function trade() {
+    await people.settle();
     const answer = await fetch(page.dataset.launch, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
-      body: "{}",
-      credentials: "omit",
+      body: JSON.stringify(people.key()),
+      // The cookie of a paired till, where there is one.
+      credentials: "same-origin",
       cache: "no-store",
     });
     const body = await answer.json().catch(() => ({}));
+    if (body.next) throw new NobodyHere(body);
     if (!answer.ok) throw new Error(body.detail || "This panel could not be opened.");
+    take(body);
+  }
+
+  // The till is not paired, or nobody is signed in at it: what the server says to show.
+  class NobodyHere extends Error {
+    constructor(answer) {
+      super("Nobody is signed in.");
+      this.answer = answer;
+    }
+  }
+
+  function take(body) {
     const life = body.expires_in * 1000;
     bearer = { token: body.bearer, until: performance.now() + life - Math.min(RENEW_BEFORE_MS, life / 2) };
+    people.signedIn(body);
   }
 
   // Single flight: however many requests wait for a bearer, one launch serves them all.
@@ -72,23 +89,61 @@
 
   const begin = () => {
     alertRegion.replaceChildren();
-    launch().then(() => document.body.dispatchEvent(new Event("panel:ready")), sayWhyNot());
+    launch().then(open, sayWhyNot());
+  };
+
+  const open = () => {
+    if (page.classList.contains("over")) {
+      page.classList.remove("over");
+      result.replaceChildren(...start);
+    }
+    document.body.dispatchEvent(new Event("panel:ready"));
   };
 
   const ready = () => (bearer && performance.now() < bearer.until ? Promise.resolve() : launch());
 
-  // Nobody may act here any more, so nothing of a customer stays in sight.
+  // Nobody may act here any more, so nothing of a customer stays in sight, and what was asked for
+  // and not answered yet never comes.
+  const clear = () => {
+    bearer = null;
+    for (const asking of document.querySelectorAll(".htmx-request")) htmx.trigger(asking, "htmx:abort");
+    closeDialog();
+    dialogs.replaceChildren();
+    alertRegion.replaceChildren();
+    result.replaceChildren();
+    said.textContent = "";
+    byId("session").textContent = "";
+    query.value = "";
+    page.classList.add("over");
+  };
+
   const sessionOver = (text) => {
     const held = document.activeElement !== document.body;
-    closeDialog();
-    result.replaceChildren();
-    query.value = "";
+    clear();
     say(text, null, "reload");
-    page.classList.add("over");
     if (held) alertRegion.lastChild.focus();
   };
 
+  people.serve({
+    begin,
+    clear,
+    askWho(answer) {
+      clear();
+      people.show(answer);
+    },
+    signedIn(body) {
+      take(body);
+      open();
+    },
+    cannotAsk: () => say("No connection. Check the network, then try again.", null, "again"),
+  });
+
   const sayWhyNot = (elt) => (error) => {
+    if (error instanceof NobodyHere) {
+      clear();
+      people.show(error.answer);
+      return;
+    }
     if (!(error instanceof TypeError)) {
       sessionOver(`${error.message} Reload the panel to go on.`);
       return;
@@ -106,6 +161,8 @@
 
   on("htmx:configRequest", (event) => {
     event.detail.headers.Authorization = `Bearer ${bearer.token}`;
+    // What somebody does here keeps them signed in; what the page asks of its own accord does not.
+    if (/click|submit|change|panel:person/.test(event.detail.triggeringEvent?.type)) event.detail.headers["X-By-Person"] = "1";
   });
 
   // A poll, or a field's check.
