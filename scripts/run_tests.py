@@ -45,8 +45,10 @@ class Leg:
 # The Python and the Django to come, with the pins of their own.
 NEXT_VENV = (".venv-next", "requirements-next.txt")
 
-# On two cores; a process keeps to its files, or servers that a file starts would start twice.
-BESIDE = ("-n", "2", "--dist", "worksteal")
+# More than there are cores, for many tests wait: for a process to start, a deadline, an answer.
+BESIDE = ("-n", "4", "--dist", "loadgroup")
+# A browser draws while its test waits.
+BROWSERS_BESIDE = ("-n", "3", "--dist", "worksteal")
 
 # What it reads is not there before the last leg.
 OUTPUT_APART = "--ignore=tests/output"
@@ -60,7 +62,7 @@ FIRST_THREE = ("--at-most", "3")
 # what the others wrote: no log may hold a customer's data.
 LEGS = [
     Leg("sqlite", (*BESIDE, "-m", "not browser and not storm", OUTPUT_APART)),
-    Leg("browser", (*BESIDE, "-m", "browser"), (CHROMIUM, PLAYWRIGHT)),
+    Leg("browser", (*BROWSERS_BESIDE, "-m", "browser"), (CHROMIUM, PLAYWRIGHT)),
     Leg("postgres", (*BESIDE, "-m", "database and not browser"), (POSTGRES,), on_postgres=True),
     Leg(
         "next",

@@ -77,3 +77,11 @@ def test_a_folder_that_is_no_venv_is_made_anew(venv, monkeypatch):
     setup_venv.set_up(venv)
 
     assert made == [venv]
+
+
+def test_another_checkouts_is_used_as_it_is(venv, tmp_path):
+    linked = Venv(tmp_path / "linked", venv.pins)
+    linked.folder.symlink_to(venv.folder)
+    setup_venv.set_up(linked)
+
+    assert runs(venv) == 0 and venv.python.exists()
