@@ -1,13 +1,18 @@
 """The one cookie of the panel: it keeps a paired till's key in the till's browser.
 
 In a frame of another site only a partitioned one survives, and Django writes none (its ticket
-34613). `__Host-` binds it to this host, over https alone.
+34613). `__Host-` binds it to this host and to https; Chromium takes it from http://127.0.0.1 as
+well (tried with version 156). Where it doesn't come back from loopback, as with Safari and with
+programs, there is a plain one beside it, without the prefix, Secure and Partitioned: for the demo.
 """
 
 from http.cookies import Morsel
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+from django.http.request import split_domain_port
+
+from stores.loopback import is_loopback
 
 # Browsers keep none for longer (RFC 6265bis, 5.5).
 LIVES_SECONDS = 400 * 24 * 3600
@@ -22,13 +27,19 @@ class PartitionedMorsel(Morsel):  # type: ignore[type-arg]
         return f"{super().OutputString(attrs)}; Partitioned"
 
 
-def name_of(request: HttpRequest, installation_id: str) -> str:
-    """Over plain http, which is loopback alone, a browser takes neither the prefix nor Secure."""
-    return f"{'__Host-' if request.is_secure() else ''}till-{installation_id}"
+def name_of(installation_id: str) -> str:
+    return f"__Host-{plain_name_of(installation_id)}"
+
+
+def plain_name_of(installation_id: str) -> str:
+    return f"till-{installation_id}"
 
 
 def read(request: HttpRequest, installation_id: str) -> str:
-    return request.COOKIES.get(name_of(request, installation_id), "")
+    strict = request.COOKIES.get(name_of(installation_id), "")
+    if strict or not is_plain_loopback(request):
+        return strict
+    return request.COOKIES.get(plain_name_of(installation_id), "")
 
 
 def keep(
@@ -38,23 +49,21 @@ def keep(
     value: str,
     max_age: int = LIVES_SECONDS,
 ) -> None:
-    secure = request.is_secure()
-    name = name_of(request, installation_id)
-    response.set_cookie(
-        name,
-        value,
-        max_age=max_age,
-        secure=secure,
-        httponly=True,
-        samesite="None" if secure else "Lax",
-    )
-    if secure:
-        mark_partitioned(response, name)
+    name = name_of(installation_id)
+    response.set_cookie(name, value, max_age=max_age, secure=True, httponly=True, samesite="None")
+    mark_partitioned(response, name)
+    if is_plain_loopback(request):
+        plain = plain_name_of(installation_id)
+        response.set_cookie(plain, value, max_age=max_age, httponly=True, samesite="Lax")
 
 
 def forget(response: HttpResponse, request: HttpRequest, installation_id: str) -> None:
     """Marked as it was when it was set: else the browser deletes another one and keeps it."""
     keep(response, request, installation_id, "", max_age=0)
+
+
+def is_plain_loopback(request: HttpRequest) -> bool:
+    return not request.is_secure() and is_loopback(split_domain_port(request.get_host())[0])
 
 
 def mark_partitioned(response: HttpResponse, name: str) -> None:

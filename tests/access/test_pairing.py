@@ -68,7 +68,7 @@ def test_only_hashes_are_kept(device, boss, till):
     asked = device.post("pair").json()
     approve(boss, asked["code"], till)
     state_of(device, asked["poll"])
-    key = device.client.cookies["till-shop"].value
+    key = device.client.cookies["__Host-till-shop"].value
 
     kept = f"{PairingRequest.objects.values_list()}{PairedTill.objects.values_list()}"
     kept += str(list(Entry.objects.values_list()))
@@ -92,7 +92,7 @@ def test_an_answer_that_was_lost_is_given_again(device, boss, till):
     keys = set()
     for _ in range(2):
         assert state_of(device, asked["poll"]) == "paired"
-        keys.add(device.client.cookies["till-shop"].value)
+        keys.add(device.client.cookies["__Host-till-shop"].value)
     assert len(keys) == 1 and PairedTill.objects.count() == 1
 
 
@@ -343,3 +343,28 @@ def test_a_request_has_one_of_three_slots(installation, device):
     device.post("pair")
     with pytest.raises(IntegrityError), transaction.atomic():
         PairingRequest.objects.update(slot=4)
+
+
+@pytest.mark.parametrize(
+    ("address", "plain"),
+    [
+        ("http://127.0.0.1", True),
+        ("http://localhost", True),
+        ("http://panel.example.com", False),
+        ("https://127.0.0.1", False),
+    ],
+)
+def test_only_on_plain_loopback_there_is_a_plain_cookie_beside_it(
+    installation, settings, address, plain
+):
+    settings.ALLOWED_HOSTS = ["*"]
+    scheme, _, host = address.partition("://")
+
+    answer = Client(headers={"Host": host}).post("/panel/shop/pair", secure=scheme == "https")
+
+    assert set(answer.cookies) == {"__Host-till-shop", *(["till-shop"] if plain else [])}
+    stray = Client(headers={"Host": host})
+    stray.cookies["till-shop"] = "kept"
+    poll = {"poll": answer.json()["poll"]}
+    asked = stray.post("/panel/shop/pair/poll", poll, "application/json", secure=scheme == "https")
+    assert asked.json()["state"] == ("waiting" if plain else "storage")
