@@ -3,6 +3,7 @@
 Which acts those are, and why, is told by the room that does them.
 """
 
+from dataclasses import dataclass
 from datetime import timedelta
 
 from django.db import models, transaction
@@ -21,22 +22,37 @@ NOT_YOURSELF = "Nobody approves what they ask for themselves. Ask another manage
 def managers_of(bearer: Bearer) -> models.QuerySet[Associate]:
     """Who could approve what this bearer's associate asks for."""
     people = pins.people_of(bearer.installation_id).exclude(pk=bearer.associate_id)
-    return people.filter(role=Associate.Role.MANAGER, pin__is_start=False)
+    return people.filter(role=Associate.Role.MANAGER)
 
 
-def grant(bearer: Bearer, kind: str, subject: models.Model, *, manager: str, pin: str) -> Approval:
-    """For exactly this act of this bearer's. `manager` is the id of who was tapped.
+@dataclass(frozen=True)
+class Given:
+    """What was typed in the dialog: the id of who was tapped, and their PIN.
 
-    A wrong PIN, somebody who is no manager, and nobody we know look alike. Raises pins.PinRefused.
+    `new_pin` is what they choose in place of a start PIN: where the POS launches the panel, this
+    is the only place at which a manager types one.
     """
-    claim = pins.claim_of(bearer.installation_id, associate=manager)
+
+    manager: str
+    pin: str
+    new_pin: str = ""
+
+
+def grant(bearer: Bearer, kind: str, subject: models.Model, given: Given) -> Approval:
+    """For exactly this act of this bearer's.
+
+    A wrong PIN, somebody who is no manager, and nobody we know look alike. Raises pins.PinRefused,
+    NewPinNeeded where it was a start PIN, and WeakPin.
+    """
+    claim = pins.claim_of(bearer.installation_id, associate=given.manager)
     if claim.associate and claim.associate.pk == bearer.associate_id:
         note_refusal(bearer, kind, subject, "asked by the same person")
         raise pins.PinRefused(NOT_YOURSELF)
     if claim.associate and not managers_of(bearer).filter(pk=claim.associate.pk).exists():
         # Never looked at, and counted as theirs all the same.
         claim = pins.Claim(None, claim.said)
-    found = pins.check(bearer.till, claim, pin, what="approval")
+    found = pins.check(bearer.till, claim, given.pin, what="approval")
+    pins.settle_start(bearer.till, found, given.new_pin)
     with transaction.atomic():
         approval = Approval.objects.create(
             kind=kind,

@@ -230,6 +230,18 @@ def random_pin() -> str:
     return "".join(secrets.choice("0123456789") for _ in range(settings.PIN_DIGITS))
 
 
+def settle_start(till: Till, associate: Associate, new: str) -> None:
+    """Nothing where the PIN that was checked is their own; else `new` takes the start PIN's place.
+
+    Raises NewPinNeeded without one, WeakPin, PinRefused.
+    """
+    if not associate.pin.is_start:
+        return
+    if not new:
+        raise NewPinNeeded
+    choose(till, associate, new)
+
+
 @transaction.atomic
 def choose(till: Till, associate: Associate, new: str) -> None:
     """Their own, in place of the start PIN that was just checked. Raises WeakPin, PinRefused."""

@@ -118,10 +118,7 @@ def sign_in(request: HttpRequest, installation: str) -> HttpResponse:
 
 def sign_in_as(paired: PairedTill, claim: pins.Claim, pin: str, new_pin: str) -> PinSession:
     associate = pins.check(paired.till, claim, pin)
-    if associate.pin.is_start and not new_pin:
-        raise pins.NewPinNeeded
-    if associate.pin.is_start:
-        pins.choose(paired.till, associate, new_pin)
+    pins.settle_start(paired.till, associate, new_pin)
     return pin_sessions.start(paired, associate)
 
 

@@ -3,6 +3,7 @@
 import uuid
 from enum import StrEnum
 
+from django.conf import settings
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
@@ -94,7 +95,12 @@ def ask_manager(request: PanelRequest, redemption_id: uuid.UUID) -> HttpResponse
 
 
 def dialog(
-    request: PanelRequest, redemption: PendingRedemption, *, wrong: str = "", status: int = 200
+    request: PanelRequest,
+    redemption: PendingRedemption,
+    *,
+    wrong: str = "",
+    choose: bool = False,
+    status: int = 200,
 ) -> HttpResponse:
     why = why_manager(request, redemption)
     managers = list(approvals.managers_of(request.bearer))
@@ -105,6 +111,8 @@ def dialog(
         "needed": why is not None,
         "chosen": request.POST.get("manager", ""),
         "wrong": wrong,
+        "choose": choose,
+        "digits": settings.PIN_DIGITS,
     }
     return render(request, "associates/ask_manager.html", context, status=status)
 
@@ -117,13 +125,27 @@ def approve(request: PanelRequest, redemption_id: uuid.UUID) -> HttpResponse:
     why = why_manager(request, redemption)
     if why is None:
         return undone(request, redemption)
-    manager, pin = request.POST.get("manager", ""), request.POST.get("pin", "")
+    new, again = request.POST.get("new_pin", ""), request.POST.get("new_pin_again", "")
+    if new != again:
+        return choose_pin(request, redemption, "The two new PINs are not the same.")
+    given = approvals.Given(request.POST.get("manager", ""), request.POST.get("pin", ""), new)
     try:
-        approvals.grant(request.bearer, why, redemption, manager=manager, pin=pin)
+        approvals.grant(request.bearer, why, redemption, given)
+    except pins.NewPinNeeded:
+        return choose_pin(request, redemption)
+    except pins.WeakPin as error:
+        return choose_pin(request, redemption, str(error))
     except pins.PinRefused as error:
         status = 429 if error.wait else 422
         return dialog(request, redemption, wrong=str(error), status=status)
     return approved(request, redemption, why)
+
+
+def choose_pin(
+    request: PanelRequest, redemption: PendingRedemption, wrong: str = ""
+) -> HttpResponse:
+    """It was a start PIN: once more, with one of the manager's own."""
+    return dialog(request, redemption, wrong=wrong, choose=True, status=422)
 
 
 def approved(request: PanelRequest, redemption: PendingRedemption, why: Why) -> HttpResponse:

@@ -7,8 +7,9 @@ from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
 from access import approvals, pins
+from access.approvals import Given
 from access.models import Approval, Bearer, Tries
-from access.pins import PinRefused
+from access.pins import NewPinNeeded, PinRefused, WeakPin
 from audit.models import Entry
 from stores.models import Associate
 from tests.access.at_till import PIN, give_pin, start_pin
@@ -34,9 +35,11 @@ def bearer(till, ana) -> Bearer:
     return Bearer.objects.get()
 
 
-def grant(bearer: Bearer, manager: Associate | str, pin: str = PIN, kind: str = KIND) -> Approval:
+def grant(
+    bearer: Bearer, manager: Associate | str, pin: str = PIN, kind: str = KIND, new_pin: str = ""
+) -> Approval:
     name = manager if isinstance(manager, str) else str(manager.pk)
-    return approvals.grant(bearer, kind, bearer.till.store, manager=name, pin=pin)
+    return approvals.grant(bearer, kind, bearer.till.store, Given(name, pin, new_pin))
 
 
 def test_a_manager_approves_one_act_once(bearer, mel):
@@ -109,12 +112,21 @@ def test_no_manager_wrong_pin_and_nobody_look_alike(bearer, mel, ben):
     assert Entry.objects.filter(act="approval.refused", outcome="refused").count() == 3
 
 
-def test_a_start_pin_approves_nothing(bearer, mel):
+def test_a_start_pin_approves_only_with_a_pin_of_ones_own(bearer, mel):
+    """A manager of a POS that launches the panel never signs in at a till."""
     start = start_pin(mel)
-
-    with pytest.raises(PinRefused):
+    with pytest.raises(NewPinNeeded):
         grant(bearer, mel, start)
-    assert list(approvals.managers_of(bearer)) == []
+    with pytest.raises(WeakPin):
+        grant(bearer, mel, start, new_pin="123456")
+    assert not Approval.objects.exists()
+
+    grant(bearer, mel, start, new_pin="839201")
+
+    assert approvals.use(bearer, KIND, bearer.till.store) == mel
+    with pytest.raises(PinRefused):
+        grant(bearer, mel, start, new_pin="839202")
+    assert grant(bearer, mel, "839201")
 
 
 def test_guessing_a_managers_pin_ends_after_five(bearer, mel):

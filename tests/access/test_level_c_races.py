@@ -101,7 +101,7 @@ def test_an_approval_is_used_once(installation, till, ana):
     give_pin(mel)
     Bearer.issue(till, ana)
     bearer = Bearer.objects.select_related("till__store", "associate").get()
-    approvals.grant(bearer, "undo", till, manager=str(mel.pk), pin=PIN)
+    approvals.grant(bearer, "undo", till, approvals.Given(str(mel.pk), PIN))
 
     got = at_once(lambda _: approvals.use(bearer, "undo", till))
 

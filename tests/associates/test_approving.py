@@ -58,8 +58,10 @@ def undo(panel: Panel, redemption: PendingRedemption):
     return panel.post(f"redemptions/{redemption.id}/undo", {"member": str(redemption.member_id)})
 
 
-def approve(panel: Panel, redemption: PendingRedemption, manager: Associate, pin: str = PIN):
-    fields = {"member": str(redemption.member_id), "manager": str(manager.pk), "pin": pin}
+def approve(
+    panel: Panel, redemption: PendingRedemption, manager: Associate, pin: str = PIN, **more
+):
+    fields = {"member": str(redemption.member_id), "manager": str(manager.pk), "pin": pin, **more}
     return panel.post(f"redemptions/{redemption.id}/approve", fields)
 
 
@@ -110,7 +112,7 @@ def test_nobody_approves_for_themselves(panel, applied, ana):
     answer = approve(panel, applied, ana)
 
     assert answer.status_code == 422
-    assert pins.__name__ and "Nobody approves what they ask for themselves" in text_of(answer)
+    assert "Nobody approves what they ask for themselves" in text_of(answer)
     assert state() == State.ISSUED
     assert "No manager but you has a PIN" in text_of(ask(panel, applied))
 
@@ -121,6 +123,24 @@ def test_an_approval_cannot_be_brought_along_by_undo_alone(panel, applied, mel):
     answer = panel.post(f"redemptions/{applied.id}/undo", {**fields, "withdrawn": "1"})
 
     assert answer.status_code == 409 and state() == State.ISSUED
+
+
+def test_a_managers_start_pin_leads_to_one_of_their_own(panel, applied, mel):
+    start = pins.issue_start_pin(mel)
+    asked = approve(panel, applied, mel, start)
+    assert asked.status_code == 422 and "That was a start PIN" in text_of(asked)
+    assert start not in text_of(asked)
+    for new, again, said in (
+        ("839201", "839202", "not the same"),
+        ("123456", "123456", "no pattern"),
+    ):
+        more = {"new_pin": new, "new_pin_again": again}
+        assert said in text_of(approve(panel, applied, mel, start, **more))
+    assert state() == State.ISSUED
+
+    more = {"new_pin": "839201", "new_pin_again": "839201"}
+    assert approve(panel, applied, mel, start, **more).status_code == 200
+    assert state() == State.REVERSED
 
 
 def test_it_takes_the_member_who_is_shown(panel, applied, mel, bea):
