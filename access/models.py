@@ -172,8 +172,12 @@ class Approval(models.Model):
     subject_type = models.CharField(max_length=80)
     subject_id = models.CharField(max_length=64)
     bearer = models.ForeignKey(Bearer, models.SET_NULL, null=True)
-    requester = models.ForeignKey(Associate, models.CASCADE, related_name="approvals_asked_for")
-    manager = models.ForeignKey(Associate, models.CASCADE, related_name="approvals_given")
+    requester = models.ForeignKey(
+        Associate, models.SET_NULL, null=True, related_name="approvals_asked_for"
+    )
+    manager = models.ForeignKey(
+        Associate, models.SET_NULL, null=True, related_name="approvals_given"
+    )
     granted_at = models.DateTimeField(db_default=Now())
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True)

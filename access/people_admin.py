@@ -12,7 +12,16 @@ from django.urls import path, reverse
 
 from access import pairing, pin_sessions, pins, tries
 from access.address import address_of
-from access.models import Approval, Badge, PairedTill, PairingRequest, Person, PinSession, Tries
+from access.models import (
+    Approval,
+    Badge,
+    PairedTill,
+    PairingRequest,
+    Person,
+    Pin,
+    PinSession,
+    Tries,
+)
 from audit.audited import Audited
 from audit.look_only import LookOnly
 from audit.record import Where, Who
@@ -49,6 +58,7 @@ class PairingRequestAdmin(LookOnly, admin.ModelAdmin):
     list_display = ("created_at", "address", "browser", "installation", "state", "till")
     list_filter = ("state", "installation")
     list_select_related = ("installation", "till__store")
+    search_fields = ("address", "till__name")
     fields = ("installation", "address", "browser", "created_at", "state", "till", "answered_by")
     actions = ("refuse",)
     change_list_template = "access/pairing_requests.html"
@@ -331,6 +341,7 @@ class TriesAdmin(LookOnly, Audited, admin.ModelAdmin):
     """Who, and which till, guessed wrong; none is looked at before `wait_until`."""
 
     list_display = ("shown", "wrong", "wait_until", "last_at")
+    search_fields = ("shown",)
     fields = list_display
     actions = ("unlock",)
 
@@ -356,3 +367,21 @@ class ApprovalAdmin(LookOnly, admin.ModelAdmin):
     list_display = ("granted_at", "kind", "manager", "requester", "subject_id", "used_at")
     list_filter = ("kind",)
     list_select_related = ("manager", "requester")
+    search_fields = ("manager__name", "requester__name", "subject_id__exact")
+
+
+class OnThePersonsPage(LookOnly, admin.ModelAdmin):
+    """Changed under PINs and badges alone."""
+
+    search_fields = ("associate__name",)
+    list_select_related = ("associate",)
+
+
+@admin.register(Pin)
+class PinAdmin(OnThePersonsPage):
+    list_display = fields = ("associate", "is_start", "expires_at", "set_at")
+
+
+@admin.register(Badge)
+class BadgeAdmin(OnThePersonsPage):
+    list_display = fields = ("associate", "installation")

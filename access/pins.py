@@ -63,6 +63,8 @@ class Pin(models.Model):
     set_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
+        verbose_name = "PIN's hash"
+        verbose_name_plural = "PINs' hashes"
         constraints: ClassVar = [
             models.CheckConstraint(
                 condition=Q(is_start=False) | Q(expires_at__isnull=False),

@@ -31,7 +31,7 @@ POLICY = {
 ANSWERS: dict[str, tuple[str, str, dict[str, str], int]] = {
     "the panel": ("get", "/panel/shop/", {}, 200),
     "a part of the panel without bearer": ("get", "/panel/shop/session", {}, 401),
-    "a launch": ("post", "/panel/shop/launch", {}, 403),
+    "a launch": ("post", "/panel/shop/launch", {}, 401),
     "a wrong method": ("post", "/panel/shop/", {}, 405),
     "the admin's log-in": ("get", "/admin/login/", {}, 200),
     "the admin without log-in": ("get", "/admin/", {}, 302),
