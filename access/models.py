@@ -171,7 +171,8 @@ class Approval(models.Model):
     kind = models.CharField(max_length=60)
     subject_type = models.CharField(max_length=80)
     subject_id = models.CharField(max_length=64)
-    bearer = models.ForeignKey(Bearer, models.SET_NULL, null=True)
+    # Bearers are cleared away soon, by one statement at each launch: it must not look for these.
+    bearer = models.ForeignKey(Bearer, models.DO_NOTHING, null=True, db_constraint=False)
     requester = models.ForeignKey(
         Associate, models.SET_NULL, null=True, related_name="approvals_asked_for"
     )

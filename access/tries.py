@@ -119,6 +119,12 @@ def forgive(subject: str) -> None:
     rows.update(wrong=Greatest(F("wrong") - 2, 0), wait_until=None)
 
 
+def prune() -> int:
+    """A periodic job: what is forgotten anyway goes."""
+    deleted, _ = Tries.objects.filter(last_at__lt=Now() - 2 * FORGOTTEN_AFTER).delete()
+    return deleted
+
+
 def unlock(subject: str) -> bool:
     """By a manager. False where nothing was counted."""
     return Tries.objects.filter(subject=subject, wrong__gt=0).update(wrong=0, wait_until=None) == 1

@@ -223,6 +223,7 @@ PERIODIC_JOBS = {
     "outbox.sweeper.sweep": 5.0,
     "api.idempotency.prune": 3600.0,
     "access.pin_sessions.end_idle": 15.0,
+    "access.tries.prune": 3600.0,
 }
 
 

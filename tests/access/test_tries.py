@@ -98,6 +98,15 @@ def test_after_a_day_it_is_forgotten():
 
 
 @pytest.mark.django_db
+def test_what_is_forgotten_is_cleared_away():
+    taken_of(5)
+    assert tries.prune() == 0
+    later(timedelta(days=2, seconds=1))
+
+    assert tries.prune() == 1
+
+
+@pytest.mark.django_db
 def test_a_manager_unlocks():
     taken_of(9)
 

@@ -10,6 +10,8 @@ import requests
 from playwright.sync_api import Page, expect
 
 from sandbox.control import Sandbox
+from tests.browser.axe import complaints
+from tests.browser.fit import expect_it_fits
 from tests.browser.till import Till
 from tests.support.servers import Database, Panel, running_panel, sqlite_database
 
@@ -89,6 +91,18 @@ def press(page: Page, digits: str) -> None:
         page.get_by_role("button", name=digit, exact=True).click()
 
 
+def expect_fit_to_be_seen(page: Page) -> None:
+    """Axe is content in light and dark, and it fits into the narrowest frame."""
+    was = page.viewport_size
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        assert not complaints(page, of_colour_only=scheme == "dark")
+    page.emulate_media(color_scheme="light")
+    page.set_viewport_size({"width": 320, "height": 640})
+    expect_it_fits(page)
+    page.set_viewport_size(was)
+
+
 def paired(page: Page, admin: Admin) -> None:
     code = page.locator("#pairing-code")
     expect(code).to_have_text(re.compile(r"^\w{4}-\w{4}$"))
@@ -112,12 +126,16 @@ def test_from_a_code_to_a_redemption(at_till: Till, admin: Admin, database: Data
     expect(page.get_by_role("region", name="Pair this till")).to_be_visible()
     assert at_till.focused() == "body"
     assert "Ana P" not in page.content()
+    expect_fit_to_be_seen(page)
     paired(page, admin)
     expect(page.get_by_text("Nobody here has a PIN yet")).to_be_visible()
+    expect_fit_to_be_seen(page)
 
     start = admin.start_pin(id_of(database, "ana"))
     page.get_by_role("button", name="Look again").click()
+    expect_fit_to_be_seen(page)
     page.get_by_role("button", name="Ana P.", exact=True).click()
+    expect_fit_to_be_seen(page)
     press(page, start)
     expect(page.get_by_text("Choose a PIN of your own")).to_be_visible()
     press(page, "123456")
@@ -186,6 +204,7 @@ def test_a_till_whose_browser_keeps_nothing_is_told_what_to_allow(at_till: Till,
     expect(page.get_by_role("region", name="This browser keeps nothing")).to_contain_text(
         f"Allow cookies for 127.0.0.1:{panel.url.rpartition(':')[2]}"
     )
+    expect_fit_to_be_seen(page)
 
 
 @pytest.mark.provokes(401)
@@ -235,6 +254,7 @@ def test_what_cannot_be_undone_alone_is_undone_with_a_managers_pin(
     page.get_by_role("button", name="Ask a manager").click()
     expect(at_till.dialog).to_contain_text("the shop pays for it")
     expect(at_till.dialog.get_by_text("Ana P.")).to_have_count(0)
+    expect_fit_to_be_seen(page)
     approve = at_till.dialog.get_by_role("button", name="Approve and undo")
     press(page, "918273")
     approve.click()
