@@ -1,16 +1,20 @@
 """A till that no POS launches: paired by a code, people by PIN, locked when nobody is there."""
 
+import json
 import re
+import threading
 import uuid
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 import requests
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, FrameLocator, Page, Route, expect
 
 from sandbox.control import Sandbox
 from tests.browser.axe import complaints
+from tests.browser.conftest import ARGUMENTS
 from tests.browser.fit import expect_it_fits
 from tests.browser.till import Till
 from tests.support.servers import Database, Panel, running_panel, sqlite_database
@@ -266,3 +270,90 @@ def test_what_cannot_be_undone_alone_is_undone_with_a_managers_pin(
     at_till.expect_points("640")
     (kept,) = database.execute("SELECT after FROM audit_entry WHERE act = 'redemption.undone'")
     assert "Mel Sato" in str(kept)
+
+
+# In the frame of a POS on another site
+
+
+@pytest.fixture
+def pos_page(panel: Panel) -> Iterator[str]:
+    """A POS that can only open an address: `localhost` is another site than `127.0.0.1`."""
+
+    class Pos(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(f'<iframe src="{panel.address}" width=380 height=700>'.encode())
+
+        def log_message(self, *_words: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Pos)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    origin = f"http://localhost:{server.server_port}"
+    panel.database.execute("UPDATE stores_installation SET origins = ?", f'["{origin}"]')
+    yield origin
+    server.shutdown()
+    server.server_close()
+
+
+def lend_framing(route: Route) -> None:
+    """Until the panel itself says who may frame it."""
+    answer = route.fetch()
+    forbids = {"x-frame-options", "content-security-policy"}
+    headers = {name: value for name, value in answer.headers.items() if name not in forbids}
+    route.fulfill(response=answer, headers=headers)
+
+
+@pytest.fixture
+def framed(
+    request: pytest.FixtureRequest, browser: Browser, chromium: str, tmp_path: Path, pos_page: str
+) -> Iterator[FrameLocator]:
+    """The panel in that frame, in a browser with these settings for cookies."""
+    profile = tmp_path / "Default"
+    profile.mkdir()
+    (profile / "Preferences").write_text(json.dumps({"profile": request.param}))
+    context = browser.browser_type.launch_persistent_context(
+        tmp_path, executable_path=chromium, args=ARGUMENTS
+    )
+    (page,) = context.pages
+
+    context.route(re.compile(r"/panel/demo/$"), lend_framing)
+    page.goto(pos_page)
+    yield page.frame_locator("iframe")
+    context.close()
+
+
+@pytest.mark.parametrize(
+    "framed",
+    [{"cookie_controls_mode": 0}, {"cookie_controls_mode": 1}],
+    ids=["third-party cookies allowed", "blocked"],
+    indirect=True,
+)
+def test_in_a_foreign_frame_a_paired_till_is_known_after_the_frame_is_loaded_anew(
+    framed: FrameLocator, admin: Admin, database: Database
+):
+    code = framed.locator("#pairing-code")
+    expect(code).to_have_text(re.compile(r"^\w{4}-\w{4}$"))
+    admin.pair(code.inner_text(), TILL)
+    expect(framed.get_by_text("Nobody here has a PIN yet")).to_be_visible()
+    start = admin.start_pin(id_of(database, "ana"))
+
+    framed.owner.page.reload()
+    framed.get_by_role("button", name="Ana P.", exact=True).click()
+    for digits, then in ((start, "of your own"), (PIN, "once more"), (PIN, f"· {TILL}")):
+        framed.locator("#pin").press_sequentially(digits)
+        expect(framed.get_by_text(then)).to_be_visible()
+    framed.owner.page.reload()
+    expect(framed.get_by_text(f"Ana Pardo · {TILL}")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    "framed",
+    [{"default_content_setting_values": {"cookies": 2}}],
+    ids=["all cookies blocked"],
+    indirect=True,
+)
+def test_in_a_foreign_frame_that_keeps_nothing_it_says_what_to_allow(framed: FrameLocator):
+    expect(framed.get_by_role("region", name="This browser keeps nothing")).to_be_visible()
