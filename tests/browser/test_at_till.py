@@ -4,7 +4,9 @@ import json
 import re
 import threading
 import uuid
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -29,6 +31,7 @@ class Admin:
     """The manager of the demo, in a browser of their own."""
 
     def __init__(self, panel: Panel) -> None:
+        self.panel = panel
         self.url = f"{panel.url}/admin/"
         self.http = requests.Session()
         self.http.trust_env = False
@@ -131,6 +134,7 @@ def test_from_a_code_to_a_redemption(at_till: Till, admin: Admin, database: Data
     assert at_till.focused() == "body"
     assert "Ana P" not in page.content()
     expect_fit_to_be_seen(page)
+    code = page.locator("#pairing-code").inner_text()
     paired(page, admin)
     expect(page.get_by_text("Nobody here has a PIN yet")).to_be_visible()
     expect_fit_to_be_seen(page)
@@ -155,6 +159,8 @@ def test_from_a_code_to_a_redemption(at_till: Till, admin: Admin, database: Data
     page.reload()
     expect(page.get_by_text("Ana Pardo · Till 1")).to_be_visible()
     at_till.look_up_mara()
+    log = admin.panel.log.read_text()
+    assert code not in log and f'"{PIN}"' not in log and f"={PIN}" not in log
 
 
 @pytest.mark.provokes(401)
@@ -270,6 +276,26 @@ def test_what_cannot_be_undone_alone_is_undone_with_a_managers_pin(
     at_till.expect_points("640")
     (kept,) = database.execute("SELECT after FROM audit_entry WHERE act = 'redemption.undone'")
     assert "Mel Sato" in str(kept)
+
+
+def test_many_guesses_at_once_over_sockets_get_five_looks(
+    panel: Panel, admin: Admin, database: Database
+):
+    till = str(database.execute("SELECT MIN(id) FROM stores_till")[0][0])
+    key = admin.post("access/pairedtill/add/", till=till).partition("#till=")[2].partition("<")[0]
+    ana = str(id_of(database, "ana"))
+    start = admin.start_pin(int(ana))
+
+    def guess(number: int) -> int:
+        told = {"till": key, "associate": ana, "pin": f"{number:06}"}
+        return requests.post(f"{panel.address}people/sign-in", json=told, timeout=60).status_code
+
+    with ThreadPoolExecutor(10) as pool:
+        got = Counter(pool.map(guess, (n for n in range(60) if f"{n:06}" != start)))
+
+    assert got[401] == 5 and set(got) == {401, 429}
+    log = panel.log.read_text()
+    assert key not in log and start not in log
 
 
 # In the frame of a POS on another site
