@@ -57,7 +57,7 @@ def told_key(request: HttpRequest, installation: str) -> tuple[str, bool]:
 
 def not_paired(request: HttpRequest, installation: str) -> JsonResponse:
     response = JsonResponse({"next": "pair"}, status=401)
-    if till_cookie.read(request, installation) not in {"", till_cookie.PROBE}:
+    if till_cookie.is_kept(request, installation):
         till_cookie.forget(response, request, installation)
     return response
 

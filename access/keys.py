@@ -33,6 +33,11 @@ def digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
+def new_secret() -> str:
+    """256 random bits in 43 characters that may stand in an address."""
+    return secrets.token_urlsafe(32)
+
+
 class TwoAreLive(Exception):
     """An installation's two places are taken: one must be revoked first."""
 
@@ -118,7 +123,7 @@ class Hashed(Issued):
         return f"{self.prefix}…"
 
     def make_secret(self) -> str:
-        secret = f"{self.SCHEME}{secrets.token_urlsafe(32)}"
+        secret = f"{self.SCHEME}{new_secret()}"
         self.sha256 = digest(secret)
         self.prefix = secret[: len(self.SCHEME) + SHOWN_CHARACTERS]
         return secret
@@ -201,7 +206,7 @@ class LaunchSecret(Issued):
 
     def make_secret(self) -> str:
         self.kid = secrets.token_hex(8)
-        self.secret = secrets.token_urlsafe(32)
+        self.secret = new_secret()
         return self.secret
 
     @classmethod

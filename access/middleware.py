@@ -70,7 +70,11 @@ class BearerMiddleware:
 
 
 def find_bearer(request: HttpRequest, installation_id: str) -> Bearer | None:
+    token = token_of(request)
+    return Bearer.of_token(token, installation_id, timezone.now()) if token else None
+
+
+def token_of(request: HttpRequest) -> str:
+    """The bearer's token as the request sends it; empty where it sends none."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
-        return None
-    return Bearer.of_token(token.strip(), installation_id, timezone.now())
+    return token.strip() if scheme.lower() == "bearer" else ""

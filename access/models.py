@@ -4,7 +4,6 @@ It lives in the page's memory, because no cookie and no storage survives in a cr
 frame under every browser policy.
 """
 
-import secrets
 from datetime import datetime, timedelta
 from typing import ClassVar
 
@@ -14,7 +13,8 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from access.keys import ApiKey, LaunchSecret, WebhookSecret, digest
+from access.keys import ApiKey, LaunchSecret, WebhookSecret, digest, new_secret
+from access.launching import LaunchCode, UsedToken
 from access.pairing import PairedTill, PairingRequest
 from access.pins import Badge, Person, Pin
 from access.tries import Tries
@@ -26,6 +26,7 @@ __all__ = [
     "Approval",
     "Badge",
     "Bearer",
+    "LaunchCode",
     "LaunchSecret",
     "PairedTill",
     "PairingRequest",
@@ -33,6 +34,7 @@ __all__ = [
     "Pin",
     "PinSession",
     "Tries",
+    "UsedToken",
     "WebhookSecret",
 ]
 
@@ -82,6 +84,18 @@ class Bearer(models.Model):
         return found if found and found.opens(installation_id, now) else None
 
     @classmethod
+    def revoke(cls, token: str) -> None:
+        """The one of that token, at once and for good, if it is still good."""
+        cls.objects.filter(token_sha256=digest(token), revoked_at=None).update(revoked_at=Now())
+
+    @classmethod
+    def revoke_at(cls, till: Till) -> int:
+        """Nobody acts at this till any more before it is launched again. How many were good."""
+        return cls.objects.filter(till=till, revoked_at=None, expires_at__gt=Now()).update(
+            revoked_at=Now()
+        )
+
+    @classmethod
     def issue(
         cls,
         till: Till,
@@ -92,7 +106,7 @@ class Bearer(models.Model):
         """A new bearer's token: the only time that it can be read."""
         now = now or timezone.now()
         cls.objects.filter(expires_at__lt=now - timedelta(days=1)).delete()
-        token = secrets.token_urlsafe(32)
+        token = new_secret()
         cls.objects.create(
             token_sha256=digest(token),
             installation_id=till.store.installation_id,

@@ -42,6 +42,11 @@ def read(request: HttpRequest, installation_id: str) -> str:
     return request.COOKIES.get(plain_name_of(installation_id), "")
 
 
+def is_kept(request: HttpRequest, installation_id: str) -> bool:
+    """Whether there is a key; whether it still opens anything is not asked."""
+    return read(request, installation_id) not in {"", PROBE}
+
+
 def keep(
     response: HttpResponse,
     request: HttpRequest,

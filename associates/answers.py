@@ -24,6 +24,7 @@ from redemptions.errors import (
     CannotExtend,
     CannotRedeem,
     CannotUndo,
+    NoLongerCounts,
     OpenCodeExists,
     PriceChanged,
 )
@@ -39,6 +40,7 @@ EXPECTED = (
     CannotRedeem,
     CannotUndo,
     CannotExtend,
+    NoLongerCounts,
     Unreadable,
     PageTooOld,
     *MISSING,
@@ -79,6 +81,7 @@ ANSWERS: tuple[tuple[type[Exception], int, str, str], ...] = (
     (PageTooOld, 409, "", LOOK_UP),
     (CannotUndo, 409, "", LOOK_UP),
     (CannotExtend, 409, "", LOOK_UP),
+    (NoLongerCounts, 409, "", LOOK_UP),
     (CannotRedeem, 422, "", LOOK_UP),
     (Unreadable, 422, "", NO_WAY),
     (Member.DoesNotExist, 404, "This member is not known here. Look them up again.", LOOK_UP),

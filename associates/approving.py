@@ -64,7 +64,15 @@ def undo(request: PanelRequest, redemption_id: uuid.UUID) -> HttpResponse:
         refused = words_of(Why.OF_ANOTHER, redemption)
         approvals.note_refusal(request.bearer, Why.OF_ANOTHER, redemption, "takes a manager")
         return show_coupon(request, redemption, undo_refused=refused, ask_manager=True)
-    return undone(request, redemption)
+    return undone(request, redemption, withdrawn=took_it_off(request))
+
+
+def took_it_off(request: PanelRequest) -> bool:
+    """The till answered over the bridge that it took the code off.
+
+    Where people sign in by PIN there is no such till to answer.
+    """
+    return request.POST.get("withdrawn") == "1" and request.bearer.pin_session_id is None
 
 
 def undone(

@@ -31,7 +31,10 @@ def render_dialog(
     """`act` where the same act goes on, else a new one; `wrong` is about the points typed."""
     cents = offer.worth_cents(offer.points)
     open_code = PendingRedemption.objects.filter(
-        member_id=shown.member_id, offer_id=offer.id, ticket="", state=State.ISSUED
+        member_id=shown.member_id,
+        offer_id=offer.id,
+        ticket=request.POST.get("sale", ""),
+        state=State.ISSUED,
     ).first()
     context = {
         "shown": sign_shown(replace(shown, offers=(offer,))),

@@ -11,6 +11,7 @@ from offers.money import show_money
 from redemptions.life import is_frozen, seconds_left
 from redemptions.models import PendingRedemption
 from redemptions.states import UNDER_WAY, Reason, State
+from redemptions.tickets import removed
 
 REFUSALS: dict[str, tuple[str, int]] = {
     Reason.NOT_SENT: (
@@ -29,6 +30,8 @@ REFUSALS: dict[str, tuple[str, int]] = {
     ),
     Reason.ENGINE_SAID_NO: ("The loyalty system said no. No points were taken.", 422),
 }
+UNDO = "Undo gives the points back. Take the code off the sale first."
+UNDO_ON_SALE = "Undo takes the code off the sale and gives the points back."
 WAITING = (*UNDER_WAY, State.REVERSING)
 NO_CODES_LEFT = (
     "There are no codes left for {offer}. No points were taken. Offer something else, and tell "
@@ -60,7 +63,12 @@ def has_no_codes(redemption: PendingRedemption) -> bool:
 
 def coupon_context(redemption: PendingRedemption) -> dict[str, Any]:
     issued = redemption.state == State.ISSUED
+    on_sale = issued and redemption.applied_at is not None and redemption.withdrawn_at is None
     return {
+        "on_sale": on_sale,
+        "gone": issued and redemption.gone_at is not None,
+        "removed": issued and removed(redemption),
+        "undo_hint": UNDO_ON_SALE if on_sale else UNDO,
         "lease": lease_words(redemption) if issued else None,
         "redemption": redemption,
         "waiting": redemption.state in WAITING,

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from associates import approving, enrolling, views
+from associates import approving, enrolling, ticket, views
 
 urlpatterns = [
     path("", views.shell, name="panel"),
@@ -17,6 +17,10 @@ urlpatterns = [
     path("redemptions/<uuid:redemption_id>/undo", approving.undo, name="undo"),
     path("redemptions/<uuid:redemption_id>/ask-manager", approving.ask_manager, name="ask-manager"),
     path("redemptions/<uuid:redemption_id>/approve", approving.approve, name="approve"),
+    path("redemptions/<uuid:redemption_id>/applied", ticket.applied, name="applied"),
+    path("redemptions/<uuid:redemption_id>/keep", ticket.keep, name="keep"),
+    path("ticket", ticket.tell, name="ticket"),
+    path("lock", ticket.lock, name="lock"),
     path("new", enrolling.form, name="new"),
     path("new/check", enrolling.check_field, name="check-field"),
     path("enrol", enrolling.enrol, name="enrol"),

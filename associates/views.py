@@ -1,15 +1,22 @@
 """The associate's screen: look up, redeem, undo. Each view answers one part of the page."""
 
+import json
 import re
 import uuid
 
-from django.http import HttpRequest, HttpResponse
+import structlog
+from django.core.exceptions import BadRequest, ValidationError
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.http import trigger_client_event
 
+from access import till_cookie
+from access.launching import LaunchRefused
 from access.middleware import PanelRequest
+from access.views import open_by_post
 from associates.answers import alert, by, screen
 from associates.asking import ask_again, render_dialog
 from associates.coupons import coupon_context, refusal
@@ -24,7 +31,9 @@ from redemptions.errors import OpenCodeExists, PriceChanged, WrongPoints
 from redemptions.models import PendingRedemption
 from redemptions.settling import see_to
 from redemptions.states import State
-from stores.models import Installation
+from stores.models import POS_ID, Installation
+
+log = structlog.get_logger(__name__)
 
 # No balance has more digits, and a database column has no room for more.
 MOST_POINTS = 1_000_000_000
@@ -32,12 +41,30 @@ MOST_POINTS = 1_000_000_000
 WHOLE_NUMBER = re.compile(r"[0-9]{1,15}|[0-9]{1,3}([,\s][0-9]{3}){1,4}")
 
 
+@csrf_exempt  # a POS posts a signed token: no cookie is read
 @never_cache
-@require_GET
-def shell(request: HttpRequest, installation: str) -> HttpResponse:
-    """The page itself: anonymous and empty until it has launched."""
-    get_object_or_404(Installation, id=installation, is_active=True)
-    return render(request, "associates/panel.html", {"installation": installation})
+@require_http_methods(["GET", "POST"])
+def shell(request: PanelRequest, installation: str) -> HttpResponse:
+    """The page itself: anonymous and empty until it has launched.
+
+    A POS that can only post a form into the frame sends `token`; the page then holds a code, good
+    once and for 30 seconds.
+    """
+    found = get_object_or_404(Installation, id=installation, is_active=True)
+    request.installation = found
+    context = {
+        "installation": installation,
+        "origins": json.dumps(found.origins),
+        "paired": till_cookie.is_kept(request, installation),
+    }
+    if request.method == "POST":
+        try:
+            context["code"] = open_by_post(request, found)
+        except LaunchRefused as refused:
+            log.warning("launch.refused", why=refused.why, installation=installation)
+            context["refused"] = str(refused)
+            return render(request, "associates/panel.html", context, status=refused.status)
+    return render(request, "associates/panel.html", context)
 
 
 @screen
@@ -101,6 +128,7 @@ def redeem(request: PanelRequest) -> HttpResponse:
         installation=request.installation,
         till=request.till,
         associate=request.associate,
+        ticket=read_ticket(request),
     )
     if act.earlier() is None:
         # A repeat may come late; a new act may not.
@@ -118,7 +146,18 @@ def redeem(request: PanelRequest) -> HttpResponse:
         )
     except (OpenCodeExists, PriceChanged, WrongPoints) as error:
         return ask_again(request, token, error)
-    return show_coupon(request, redemption)
+    return show_coupon(request, redemption, fresh=True)
+
+
+def read_ticket(request: PanelRequest) -> str:
+    """The POS's id of the sale beside the panel, or nothing. Raises BadRequest for what is none."""
+    ticket = request.POST.get("sale", "")
+    try:
+        if ticket:
+            POS_ID(ticket)
+    except ValidationError:
+        raise BadRequest from None
+    return ticket
 
 
 def read_points(text: str | None) -> int | None:
@@ -141,7 +180,7 @@ def coupon(request: PanelRequest, redemption_id: uuid.UUID) -> HttpResponse:
 def check(request: PanelRequest, redemption_id: uuid.UUID) -> HttpResponse:
     """The waiting screen asks what came of it, and so helps to settle it."""
     redemption = find(request, redemption_id, request.POST.get("member", ""))
-    return show_coupon(request, see_to(engine(), redemption))
+    return show_coupon(request, see_to(engine(), redemption), fresh=True)
 
 
 @screen
@@ -167,14 +206,17 @@ def show_coupon(
     *,
     undo_refused: str = "",
     ask_manager: bool = False,
+    fresh: bool = False,
 ) -> HttpResponse:
-    """`ask_manager`: what was refused can be done with a manager's PIN."""
+    """`ask_manager`: what was refused can be done with a manager's PIN. `fresh`: it was asked for
+    just now, so its code goes on the sale without another tap.
+    """
     if redemption.state == State.REFUSED:
         text, status = refusal(redemption)
         response = alert(request, text, status)
     else:
         context = coupon_context(redemption)
-        context |= {"undo_refused": undo_refused, "ask_manager": ask_manager}
+        context |= {"undo_refused": undo_refused, "ask_manager": ask_manager, "fresh": fresh}
         status = 409 if undo_refused else 200
         response = render(request, "associates/coupon.html", context, status=status)
     # The dialog has done its work, whatever came of it.

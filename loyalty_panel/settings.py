@@ -72,6 +72,8 @@ if DEMO and not all(is_loopback(host) or host == "testserver" for host in ALLOWE
     raise ImproperlyConfigured(
         "LOYALTY_MODE=demo logs people in without a password: ALLOWED_HOSTS must be loopback names."
     )
+# The one whose panel opens without a log-in in the demo; `seed_demo` makes it.
+DEMO_INSTALLATION = "demo"
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 ROOT_URLCONF = "loyalty_panel.urls"
 WSGI_APPLICATION = "loyalty_panel.wsgi.application"
@@ -274,7 +276,9 @@ MIDDLEWARE = [
     "loyalty_panel.middleware.ManagerLogin",
     "loyalty_panel.middleware.ManagerMessages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_permissions_policy.PermissionsPolicyMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "access.framing.PanelFraming",
 ]
 TEMPLATES = [
     {
@@ -349,6 +353,30 @@ CONTENT_SECURITY_POLICY = {
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
     }
+}
+# Nothing that a browser could lend us is used but the clipboard, for the code.
+PERMISSIONS_POLICY: dict[str, str | list[str]] = {
+    **{
+        feature: []
+        for feature in (
+            "accelerometer",
+            "autoplay",
+            "camera",
+            "display-capture",
+            "fullscreen",
+            "geolocation",
+            "gyroscope",
+            "hid",
+            "magnetometer",
+            "microphone",
+            "midi",
+            "payment",
+            "publickey-credentials-get",
+            "serial",
+            "usb",
+        )
+    },
+    "clipboard-write": "self",
 }
 # A till sends a few hundred bytes; anything larger is a mistake or an attack.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024

@@ -19,7 +19,7 @@ urlpatterns = [
     path("panel/<slug:installation>/pair/poll", till_views.pair_poll, name="pair-poll"),
     path("panel/<slug:installation>/pair/leave", till_views.pair_leave, name="pair-leave"),
     path("panel/<slug:installation>/people/sign-in", till_views.sign_in, name="sign-in"),
-    path("panel/<slug:installation>/people/lock", till_views.lock, name="lock"),
+    path("panel/<slug:installation>/people/lock", till_views.lock, name="people-lock"),
     path("panel/<slug:installation>/people/active", till_views.active, name="active"),
     path("panel/<slug:installation>/", include("associates.urls")),
     path("api/v1/", include("api.urls")),

@@ -33,6 +33,8 @@ FOR_A_MANAGER = timedelta(hours=1)
 # Nobody said that the POS takes the code, or the POS said that it takes it no more.
 WITHDRAWN = Q(applied_at=None) | Q(withdrawn_at__isnull=False)
 
+EVERYWHERE = Q()
+
 WHY_NOT = {
     State.USED: "This code was used in a sale already.",
     State.REVERSING: "This code was undone: its points go back.",
@@ -110,6 +112,20 @@ def rest_of_day(now: datetime, installation: Installation) -> timedelta:
     return midnight - now
 
 
+def resume(redemption: PendingRedemption) -> bool:
+    """Its ticket goes on: what was left of the lease runs again. False where it did not stand
+    still."""
+    now = redemption.database_time()
+    frozen = redemption.frozen_until
+    if redemption.lease_until is None or frozen is None or frozen <= now:
+        return False
+    end = redemption.lease_until - (frozen - now)
+    same = _issued(redemption).filter(frozen_until=frozen)
+    resumed = same.update(frozen_until=None, lease_until=end, next_check_at=end)
+    redemption.refresh_from_db()
+    return bool(resumed)
+
+
 def note_applied(redemption: PendingRedemption) -> bool:
     """The POS put the code on a sale. False where it must take it off again."""
     applied = _issued(redemption).update(applied_at=Now(), withdrawn_at=None, gone_at=None)
@@ -123,10 +139,22 @@ def note_removed(redemption: PendingRedemption) -> None:
     redemption.refresh_from_db()
 
 
+def note_missing(redemption: PendingRedemption) -> bool:
+    """The ticket is open without the code: evidence at the lease's end, not before."""
+    over = _issued(redemption).filter(applied_at=None, gone_at=None, lease_until__lte=Now())
+    noted = over.update(gone_at=Now(), withdrawn_at=Now(), next_check_at=Now() + TO_KEEP)
+    redemption.refresh_from_db()
+    return bool(noted)
+
+
 def keep(redemption: PendingRedemption) -> None:
     """It was taken off by mistake. Raises NoLongerCounts."""
     kept = _issued(redemption).update(
-        gone_at=None, withdrawn_at=None, next_check_at=F("lease_until")
+        # It is on no sale now, and the POS takes it again when it is put on one.
+        applied_at=None,
+        gone_at=None,
+        withdrawn_at=None,
+        next_check_at=F("lease_until"),
     )
     redemption.refresh_from_db()
     if not kept:
@@ -141,13 +169,13 @@ def claim_used(redemption: PendingRedemption) -> None:
 
 
 def void_ticket(
-    installation: Installation, ticket: str, *, by: By | None = None
+    installation: Installation, ticket: str, *, by: By | None = None, of: Q = EVERYWHERE
 ) -> list[PendingRedemption]:
     """An open sale was voided: what it held goes back, also what is found at the engine later only.
 
-    Gives all of that ticket. In a transaction; `by` goes into the trail.
+    Gives all of that ticket, narrowed by `of`. In a transaction; `by` goes into the trail.
     """
-    of_ticket = PendingRedemption.objects.filter(installation=installation, ticket=ticket)
+    of_ticket = PendingRedemption.objects.filter(of, installation=installation, ticket=ticket)
     # Locked in the order in which a sale locks its codes.
     held = list(
         of_ticket.select_for_update(of=("self",))

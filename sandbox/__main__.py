@@ -14,6 +14,7 @@ import threading
 from pathlib import Path
 
 from sandbox.server import SandboxServer
+from sandbox.till.api import Till
 from sandbox.world import World
 from sandbox.yotpo.store import NotOurs, Store
 
@@ -25,8 +26,9 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     tls = _tls(parser, options)
     with tempfile.TemporaryDirectory(prefix="sandbox-") as folder:
+        path = options.db or str(Path(folder, "sandbox.sqlite3"))
         try:
-            store = Store(options.db or str(Path(folder, "sandbox.sqlite3")))
+            store = Store(path)
         except (NotOurs, sqlite3.Error) as error:
             parser.error(f"--db: {error}")
         world = World(
@@ -36,7 +38,10 @@ def main(argv: list[str] | None = None) -> int:
             rate=RATES[options.rate],
             seeded=options.seed,
         )
-        _serve(SandboxServer((options.host, options.port), world, tls), options.until_eof)
+        till = Till(world, options.till, f"{path}-till")
+        till.start()
+        _serve(SandboxServer((options.host, options.port), world, tls, till), options.until_eof)
+        till.stop()
         store.close()
     return 0
 
@@ -52,6 +57,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--no-seed", dest="seed", action="store_false", help="start empty")
     parser.add_argument("--tls-cert", metavar="FILE", help="serve https: the certificate as PEM")
     parser.add_argument("--tls-key", metavar="FILE", help="and its key")
+    parser.add_argument(
+        "--till", type=Path, metavar="FILE", help="keys of the till page, of mode 0600"
+    )
     parser.add_argument("--until-eof", action="store_true", help="end when stdin is closed")
     return parser
 

@@ -21,6 +21,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 READY = "sandbox ready on "
 ANSWER_SECONDS = 30
 STOP_SECONDS = 10
+READY_SECONDS = 30
 GUID, API_KEY = "sandbox-guid", "sandbox-key"
 
 
@@ -70,18 +71,19 @@ class Sandbox:
         guid: str = GUID,
         api_key: str = API_KEY,
         tls: Tls | None = None,
-        ready_seconds: float = 30,
+        till: Path | None = None,
     ) -> Self:
         """Return once it listens; over https where `tls` is given.
 
-        `rate` is calls a second (10 or 5), None for no limit.
+        `rate` is calls a second (10 or 5), None for no limit; `till` the file with the till's keys.
         """
         words = ["--port", port, "--rate", rate or "off", "--guid", guid, "--api-key", api_key]
         words += ["--db", db] if db else []
         words += [] if seed else ["--no-seed"]
         words += ["--tls-cert", tls.cert, "--tls-key", tls.key] if tls else []
+        words += ["--till", till] if till else []
         process = _spawn([str(word) for word in words])
-        url = _ready_url(process, ready_seconds)
+        url = _ready_url(process, READY_SECONDS)
         return cls(url, process, guid=guid, api_key=api_key, tls=tls)
 
     def __enter__(self) -> Self:

@@ -112,14 +112,14 @@ class ControlApi:
         self._scheme = scheme
 
     def answer(self, request: Request) -> Reply:
-        _check_comes_from_here(request, self._scheme)
+        check_comes_from_here(request, self._scheme)
         if request.method == "GET" and (reply := page.answer(self._world, request.path)):
             return reply
         act, given = _act_for(request)
         return Reply(200, act(self._world, read_params(request, given)))
 
 
-def _check_comes_from_here(request: Request, scheme: str) -> None:
+def check_comes_from_here(request: Request, scheme: str) -> None:
     host = request.headers.get("host", "")
     origin = request.headers.get("origin")
     if _hostname(host) not in LOOPBACK_NAMES:

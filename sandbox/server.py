@@ -13,11 +13,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from sandbox.control_api import ControlApi
+from sandbox.control_api import ControlApi, check_comes_from_here
 from sandbox.faults import KINDS, Fault
 from sandbox.gateway import BASE_PATH, Exchange, Gateway
 from sandbox.messages import JSON, Refused, Reply, Request, refuse
 from sandbox.reading import BadHead, read_fields
+from sandbox.till import api as till_api
 from sandbox.wire import SENDERS, Outgoing, head_bytes, http_date, reset_on_close
 from sandbox.world import World
 
@@ -36,13 +37,18 @@ class SandboxServer(ThreadingHTTPServer):
     request_queue_size = 512
 
     def __init__(
-        self, address: tuple[str, int], world: World, tls: ssl.SSLContext | None = None
+        self,
+        address: tuple[str, int],
+        world: World,
+        tls: ssl.SSLContext | None = None,
+        till: till_api.Till | None = None,
     ) -> None:
         self.stopping = threading.Event()
         self.world = world
         self.gateway = Gateway(world, self.pause)
         self.scheme = "https" if tls else "http"
         self.control = ControlApi(world, self.scheme)
+        self.till = till
         self._tls = tls
         super().__init__(address, Handler)
 
@@ -63,6 +69,9 @@ class SandboxServer(ThreadingHTTPServer):
     def answer(self, request: Request) -> Exchange:
         if request.path.startswith(f"{BASE_PATH}/"):
             return self.gateway.answer(request)
+        if self.till and request.path.startswith(till_api.PREFIX):
+            check_comes_from_here(request, self.scheme)
+            return Exchange(self.till.answer(request))
         return Exchange(self.control.answer(request))
 
     def handle_error(self, request: Any, client_address: Any) -> None:

@@ -43,7 +43,9 @@ class World:
         self.resets = 0
         self._fresh_until = -math.inf
         self._next_due = 0.0  # seconds since the epoch: not known yet
-        if not store.is_current():
+        self.on_reset: list[Callable[[], None]] = []
+        self.was_sown = not store.is_current()
+        if self.was_sown:
             self._build()
 
     def now(self) -> float:
@@ -80,6 +82,8 @@ class World:
         self.faults.clear()
         self.calls.clear()
         self._build()
+        for forget in self.on_reset:
+            forget()
 
     def _build(self) -> None:
         if time.monotonic() < self._fresh_until:

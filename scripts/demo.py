@@ -1,4 +1,4 @@
-"""Run the demo: a sandbox engine, the panel and its worker, on loopback, until told to stop.
+"""Run the demo: a sandbox engine with a till, the panel and its worker, until told to stop.
 
 The first choice of ports is PORT (8000) and SANDBOX_PORT (8701). With YOTPO_BASE_URL set to a
 loopback address that engine is used, and no sandbox is started. Data and logs are in DEMO_DATA
@@ -17,6 +17,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import IO
@@ -27,6 +28,7 @@ from ports import LOOPBACK, next_free
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("DEMO_DATA") or "var/demo")
 LOGS = DATA / "*.log"
+TILL_KEYS = DATA / "till.json"
 TOUR = ROOT / "sandbox" / "page" / "tour.json"
 READY_WITHIN_SECONDS = 60
 STOPPED_WITHIN_SECONDS = 10
@@ -34,7 +36,10 @@ LOG_LINES_SHOWN = 20
 LOOK_EVERY_SECONDS = 0.05
 
 MANAGE = (sys.executable, "manage.py")
-SANDBOX = (sys.executable, "-m", "sandbox", "--db", str(ROOT / DATA / "sandbox.sqlite3"))
+SANDBOX = (
+    *(sys.executable, "-m", "sandbox", "--db", str(ROOT / DATA / "sandbox.sqlite3")),
+    *("--till", str(ROOT / TILL_KEYS)),
+)
 WEB_PROCESSES = "2"
 WEB = (
     *(sys.executable, "-m", "gunicorn", "loyalty_panel.wsgi", "--worker-class", "gthread"),
@@ -174,9 +179,9 @@ def run(children: Children) -> None:
     started = time.monotonic()
     with start_lock(children):
         env = environment()
-        sandbox_page = None if uses_own_engine() else start_sandbox(children, env)
-        panel = start_panel(children, env)
-    introduce(panel, sandbox_page, time.monotonic() - started)
+        sandbox = None if uses_own_engine() else start_sandbox(children, env)
+        panel = start_panel(children, env, sandbox)
+    introduce(panel, sandbox, time.monotonic() - started)
     children.watch()
 
 
@@ -218,26 +223,49 @@ def uses_own_engine() -> bool:
     return False
 
 
-def start_sandbox(children: Children, env: dict[str, str]) -> str:
-    """The address of its page; `env` is pointed at it."""
+@dataclass(frozen=True)
+class SandboxPages:
+    """Where it listens. The till is another site than the panel, as it is in a shop."""
+
+    port: int
+
+    @property
+    def page(self) -> str:
+        return f"http://{LOOPBACK}:{self.port}/"
+
+    @property
+    def till_origin(self) -> str:
+        return f"http://localhost:{self.port}"
+
+    @property
+    def till(self) -> str:
+        return f"{self.till_origin}/till/"
+
+
+def start_sandbox(children: Children, env: dict[str, str]) -> SandboxPages:
+    """`env` is pointed at it."""
     port = choose_port("The sandbox", SANDBOX_PORT, but_not={wish(WEB_PORT)})
-    page = f"http://{LOOPBACK}:{port}/"
-    env |= {"YOTPO_BASE_URL": f"{page}api/v2", **SANDBOX_CREDENTIALS}
+    sandbox = SandboxPages(port)
+    env |= {"YOTPO_BASE_URL": f"{sandbox.page}api/v2", **SANDBOX_CREDENTIALS}
     children.start("sandbox", (*SANDBOX, "--port", str(port)), env)
     children.wait_until(lambda: is_listening(port), "The sandbox")
-    return page
+    return sandbox
 
 
-def start_panel(children: Children, env: dict[str, str]) -> str:
-    """The address of it, when it is ready for tills."""
+def start_panel(children: Children, env: dict[str, str], sandbox: SandboxPages | None) -> str:
+    """The address of it, when it is ready for tills, and the sandbox's till for it."""
     port = choose_port("The panel", WEB_PORT)
     address = f"http://{LOOPBACK}:{port}"
     env |= {"PORT": str(port), "PUBLIC_URL": address, "WEB_CONCURRENCY": WEB_PROCESSES}
     # Web begins meanwhile: it takes about as long as the tables do, and asks for them only later.
     children.start("web", (*WEB, "--bind", f"{LOOPBACK}:{port}"), env)
-    children.finish("seed", (*MANAGE, "seed_demo", "--migrate"), env)
+    keys = ("--till", str(ROOT / TILL_KEYS), "--till-origin")
+    till = (*keys, sandbox.till_origin) if sandbox else ()
+    children.finish("seed", (*MANAGE, "seed_demo", "--migrate", *till), env)
     children.start("worker", (*MANAGE, "run_worker"), env)
     children.wait_until(lambda: answers(f"{address}/readyz"), "The panel")
+    if sandbox:
+        children.wait_until(lambda: answers(sandbox.till), "The till")
     return address
 
 
@@ -288,17 +316,19 @@ def ask(url: str, data: bytes | None = None, **headers: str) -> str:
         return str(answer.read().decode())
 
 
-def introduce(panel: str, sandbox_page: str | None, seconds: float) -> None:
-    say(f"""
-Loyalty Panel demo, ready in {seconds:.0f} s
-  Panel      {panel}/panel/demo/
+def introduce(panel: str, sandbox: SandboxPages | None, seconds: float) -> None:
+    say(f"\nLoyalty Panel demo, ready in {seconds:.0f} s")
+    if sandbox:
+        say(f"  Open       {sandbox.till}  (a till, with the panel beside the sale)")
+    say(f"""\
+  Panel      {panel}/panel/demo/  (alone)
   Logged in  {logged_in(panel)}
   Admin      {panel}/admin/  (manager / demo-manager)""")
-    if sandbox_page:
-        say(f"  Sandbox    {sandbox_page}  (the engine's stand-in: all members are invented)")
+    if sandbox:
+        say(f"  Sandbox    {sandbox.page}  (the engine's stand-in: all members are invented)")
     say(f"  Logs       {LOGS}\n  Stop       Ctrl-C")
-    if sandbox_page:
-        say(f"\nA tour; the sandbox's page tells what you will see:\n{tour()}\n")
+    if sandbox:
+        say(f"\nA tour of the till; its button Tour tells what you will see:\n{tour()}\n")
 
 
 def tour() -> str:

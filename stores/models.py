@@ -66,6 +66,12 @@ class Installation(models.Model):
         help_text="Pages that may show the panel in a frame, one a line: https://host or "
         "https://host:port.",
     )
+    sends_coep = models.BooleanField(
+        "sends COEP",
+        default=False,
+        help_text="For a POS page that is itself cross-origin isolated (it sends "
+        "Cross-Origin-Embedder-Policy): browsers show it no frame that does not send that, too.",
+    )
     lease_minutes = models.PositiveSmallIntegerField(
         default=15,
         validators=[MinValueValidator(1), MaxValueValidator(240)],

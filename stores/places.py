@@ -95,3 +95,18 @@ def usable(row: Named, is_new: bool) -> Named:
             "active in the admin."
         )
     return row
+
+
+def rename(associate: Associate, name: str, role: str) -> dict[str, tuple[str, str]]:
+    """What their POS calls them and lets them do. What changed, from what to what."""
+    told = {"name": name, "role": role}
+    changes = {
+        field: (getattr(associate, field), value)
+        for field, value in told.items()
+        if getattr(associate, field) != value
+    }
+    if changes:
+        for field, (_, value) in changes.items():
+            setattr(associate, field, value)
+        associate.save(update_fields=list(changes))
+    return changes

@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("access", "0003_launch_secret_last_used"),
+        ("access", "0004_launches"),
         ("stores", "0010_pairing_and_undo_of_others"),
     ]
 

@@ -1,5 +1,6 @@
-/* The panel's own script: launch and bearer, what is said while one waits, the dialog, the focus.
-   The bearer lives in this closure alone: in the page it would land in the DOM's snapshots. */
+/* The panel's own script: launch and bearer, the sale beside it, what is said while one waits, the
+   dialog, the focus. The bearer lives in this closure alone: in the page it would land in the DOM's
+   snapshots. */
 (() => {
   "use strict";
 
@@ -7,6 +8,9 @@
   // Most answers are quicker than the first; from the second on, one wonders.
   const SAY_AFTER_MS = 150;
   const SLOW_AFTER_MS = 2_000;
+  const NO_HOST_AFTER_MS = 4_000;
+  const TELL_AGAIN_AFTER_MS = 2_000;
+  const TELL_TIMES = 10;
   const NO_ANSWER = "No answer. Check the network, then try again: nothing is done twice.";
 
   const byId = (id) => document.getElementById(id);
@@ -51,20 +55,50 @@
 
   // Launch and bearer
 
+  let host = null;
+  const origins = JSON.parse(page.dataset.origins);
+  const mayHaveHost = panelBridge.isFramed && origins.length > 0;
+  let hostIsKnown = null;
+  const hostOrNone = new Promise((resolve) => { hostIsKnown = resolve; });
+
+  // What proves who is here: a code that came with the page, else a token of the POS. The demo asks
+  // for nothing; a till that is paired has its key, in the address or in a cookie.
+  async function proof() {
+    const { code, refused } = page.dataset;
+    if (refused) throw new Error(refused);
+    if (code) {
+      delete page.dataset.code;
+      return { code };
+    }
+    if (people.isPaired()) return people.key();
+    await hostOrNone;
+    if (!host?.can("launch.request")) return {};
+    return { token: (await host.ask("launch.request", {})).token };
+  }
+
   async function trade() {
     await people.settle();
+    const proven = await proof();
     const answer = await fetch(page.dataset.launch, {
       method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify(people.key()),
-      // The cookie of a paired till, where there is one.
-      credentials: "same-origin",
+      // The one that is held ends with the new one.
+      headers: { "Content-Type": "application/json", ...(bearer && { Authorization: `Bearer ${bearer.token}` }) },
+      body: JSON.stringify(proven),
+      // Only a till that no POS launches has a cookie.
+      credentials: proven.token || proven.code ? "omit" : "same-origin",
       cache: "no-store",
     });
-    const body = await answer.json().catch(() => ({}));
-    if (body.next) throw new NobodyHere(body);
-    if (!answer.ok) throw new Error(body.detail || "This panel could not be opened.");
-    take(body);
+    const told = await answer.json().catch(() => ({}));
+    if (told.next) throw new NobodyHere(told);
+    if (!answer.ok) throw new Error(told.detail || "This panel could not be opened.");
+    take(told);
+    sale.id ||= told.sale ?? "";
+  }
+
+  function take(told) {
+    const life = told.expires_in * 1000;
+    bearer = { token: told.bearer, until: performance.now() + life - Math.min(RENEW_BEFORE_MS, life / 2) };
+    people.signedIn(told);
   }
 
   // The till is not paired, or nobody is signed in at it: what the server says to show.
@@ -73,12 +107,6 @@
       super("Nobody is signed in.");
       this.answer = answer;
     }
-  }
-
-  function take(body) {
-    const life = body.expires_in * 1000;
-    bearer = { token: body.bearer, until: performance.now() + life - Math.min(RENEW_BEFORE_MS, life / 2) };
-    people.signedIn(body);
   }
 
   // Single flight: however many requests wait for a bearer, one launch serves them all.
@@ -93,46 +121,49 @@
   };
 
   const open = () => {
-    if (page.classList.contains("over")) {
-      page.classList.remove("over");
-      result.replaceChildren(...start);
-    }
+    if (page.classList.contains("over")) result.replaceChildren(...start);
+    page.classList.remove("over");
     document.body.dispatchEvent(new Event("panel:ready"));
   };
 
   const ready = () => (bearer && performance.now() < bearer.until ? Promise.resolve() : launch());
 
-  // Nobody may act here any more, so nothing of a customer stays in sight, and what was asked for
-  // and not answered yet never comes.
-  const clear = () => {
+  // Nobody may act here any more, so nothing of a customer stays in sight.
+  const sessionOver = (text, way = "reload") => {
+    const held = document.activeElement !== document.body;
+    forget();
+    result.replaceChildren();
+    failed = null;
+    say(text, null, way);
+    page.classList.add("over");
+    if (held) alertRegion.lastChild.focus();
+  };
+
+  // Who may act here is asked for: what was asked before and not answered yet never comes.
+  const leave = () => {
     bearer = null;
     for (const asking of document.querySelectorAll(".htmx-request")) htmx.trigger(asking, "htmx:abort");
-    closeDialog();
+    forget();
     dialogs.replaceChildren();
-    alertRegion.replaceChildren();
     result.replaceChildren();
+    failed = null;
     said.textContent = "";
+    till.textContent = "";
     byId("session").textContent = "";
-    query.value = "";
     page.classList.add("over");
   };
 
-  const sessionOver = (text) => {
-    const held = document.activeElement !== document.body;
-    clear();
-    say(text, null, "reload");
-    if (held) alertRegion.lastChild.focus();
+  const askWho = (answer) => {
+    leave();
+    people.show(answer);
   };
 
   people.serve({
     begin,
-    clear,
-    askWho(answer) {
-      clear();
-      people.show(answer);
-    },
-    signedIn(body) {
-      take(body);
+    leave,
+    askWho,
+    signedIn(told) {
+      take(told);
       open();
     },
     cannotAsk: () => say("No connection. Check the network, then try again.", null, "again"),
@@ -140,8 +171,7 @@
 
   const sayWhyNot = (elt) => (error) => {
     if (error instanceof NobodyHere) {
-      clear();
-      people.show(error.answer);
+      askWho(error.answer);
       return;
     }
     if (!(error instanceof TypeError)) {
@@ -156,17 +186,208 @@
     event.preventDefault();
     // One at a time: no other dialog while one still asks, seen or unseen.
     if (event.detail.target === dialogs && isAsking()) return;
-    ready().then(() => event.detail.issueRequest(true), sayWhyNot(event.detail.elt));
+    const { elt, issueRequest } = event.detail;
+    ready().then(() => withdraw(elt)).then(() => issueRequest(true), sayWhyNot(elt));
   });
 
-  on("htmx:configRequest", (event) => {
-    event.detail.headers.Authorization = `Bearer ${bearer.token}`;
+  on("htmx:configRequest", ({ detail }) => {
+    detail.headers.Authorization = `Bearer ${bearer.token}`;
     // What somebody does here keeps them signed in; what the page asks of its own accord does not.
-    if (/click|submit|change|panel:person/.test(event.detail.triggeringEvent?.type)) event.detail.headers["X-By-Person"] = "1";
+    if (/click|submit|change|panel:person/.test(detail.triggeringEvent?.type)) detail.headers["X-By-Person"] = "1";
+    if (detail.verb !== "post") return;
+    if (sale.id) detail.parameters.sale = sale.id;
+    if (withdrawn.has(detail.elt)) detail.parameters.withdrawn = "1";
   });
 
   // A poll, or a field's check.
   const isUnasked = ({ triggeringEvent }) => !/click|submit/.test(triggeringEvent?.type);
+
+  // The sale beside the panel, as the POS's page tells of it
+
+  // `seen`: its codes were told. A lower `rev` of the same sale is old news.
+  let sale = { id: "", rev: -1, coupons: [], seen: false };
+  const till = byId("till");
+  const sent = new Set();
+  const withdrawn = new WeakSet();
+
+  // Nothing of a customer stays in sight or in a field.
+  const forget = () => {
+    closeDialog();
+    clear();
+    query.value = "";
+    page.classList.remove("has-customer");
+  };
+
+  async function post(path, fields, again = true) {
+    await ready();
+    const { token } = bearer;
+    const answer = await fetch(path, {
+      method: "POST",
+      headers: { Authorization: `Bearer ${token}` },
+      body: new URLSearchParams(fields),
+      credentials: "omit",
+      cache: "no-store",
+    });
+    if (answer.status === 401 && again) {
+      if (bearer?.token === token) bearer = null;
+      return post(path, fields, false);
+    }
+    return answer;
+  }
+
+  // In order, and again where the network fails: said twice it changes nothing.
+  let telling = Promise.resolve();
+  const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
+  async function tellSurely(fields) {
+    for (let time = 1; time <= TELL_TIMES; time += 1) {
+      const answer = await post(page.dataset.ticket, fields).catch(() => null);
+      if (answer && answer.status < 500) return answer.ok ? answer.json() : { changed: [] };
+      await pause(TELL_AGAIN_AFTER_MS * time);
+    }
+    return { changed: [] };
+  }
+
+  function tellTicket(event, id, coupons = []) {
+    const fields = [["event", event], ["sale", id ?? ""], ...coupons.map((code) => ["coupons", code])];
+    telling = telling.then(() => tellSurely(fields)).then(({ changed }) => changed.forEach(drawAnew));
+    return telling;
+  }
+
+  // Only a code that is still on the screen.
+  function drawAnew(id) {
+    const card = document.querySelector(`#coupon-slot > [data-about="${CSS.escape(id)}"]`);
+    if (card?.dataset.href) htmx.ajax("GET", card.dataset.href, { source: card, target: "#coupon-slot" });
+  }
+
+  // A code that was just made goes on the sale without another tap, once.
+  function putOnSaleAtOnce(card) {
+    if (!host?.can("discount.apply") || !card?.dataset.code) return;
+    card.classList.add("with-till");
+    if (card.dataset.fresh && !sent.has(card.dataset.about)) putOnSale(card);
+  }
+
+  async function putOnSale(card) {
+    const { about, code, cents, currency, label, appliedHref, member } = card.dataset;
+    const words = card.querySelector("[data-at-till]");
+    sent.add(about);
+    words.className = "hint";
+    words.textContent = "Putting it on the sale…";
+    try {
+      await host.ask("discount.apply", { code, redemptionId: about, valueCents: Number(cents), currency, label });
+    } catch (error) {
+      words.className = "alert";
+      words.textContent = `The till did not take the code: ${error.message} Undo gives the points back.`;
+      return;
+    }
+    await post(appliedHref, { member, sale: sale.id }).catch(() => null);
+    drawAnew(about);
+    host.tell("focus.release", {});
+  }
+
+  // Before an undo, the till takes the code off; what it answers decides on the server.
+  async function withdraw(elt) {
+    const card = elt.closest("[data-code]");
+    if (!elt.matches("[data-undo]") || withdrawn.has(elt) || !card || !host?.can("discount.remove")) return;
+    if (!card.dataset.onSale && !sent.has(card.dataset.about)) return;
+    const words = card.querySelector("[data-at-till]");
+    words.className = "hint";
+    words.textContent = "Taking it off the sale…";
+    try {
+      await host.ask("discount.remove", { code: card.dataset.code, redemptionId: card.dataset.about });
+      withdrawn.add(elt);
+      words.textContent = "";
+    } catch (error) {
+      words.textContent = `The till did not take it off: ${error.message}`;
+    }
+  }
+
+  async function attach(button) {
+    const typed = query.value.trim();
+    const { about: memberId } = byId("member").dataset;
+    const name = document.querySelector("#member h2").textContent;
+    try {
+      await host.ask("customer.attach", { [typed.includes("@") ? "email" : "phone"]: typed, memberId, name });
+      page.classList.add("has-customer");
+      said.textContent = "On the sale";
+    } catch (error) {
+      say(`The till did not take the customer: ${error.message}`, button, "again");
+    }
+  }
+
+  function lookUpUnasked(text) {
+    if (!text || (query.value === text && byId("member"))) return;
+    closeDialog();
+    query.value = text;
+    lookUp.requestSubmit();
+  }
+
+  const text = (value) => (typeof value === "string" ? value : "");
+  const texts = (value) => (Array.isArray(value) ? value.filter((one) => typeof one === "string") : []);
+
+  function noteCart({ saleId, rev, coupons }) {
+    const id = text(saleId);
+    if (!id || (id === sale.id && rev < sale.rev)) return;
+    const codes = texts(coupons);
+    const isNews = !sale.seen || id !== sale.id || codes.join() !== sale.coupons.join();
+    sale = { id, rev: Number(rev) || 0, coupons: codes, seen: true };
+    if (isNews) tellTicket("cart.changed", id, codes);
+  }
+
+  // The sale is over for this panel: nothing of its customer stays.
+  function endSale(event, { saleId, coupons }) {
+    tellTicket(event, text(saleId), texts(coupons));
+    sale = { id: "", rev: -1, coupons: [], seen: false };
+    forget();
+  }
+
+  const HEARD = {
+    "customer.attached": ({ email, phone }) => {
+      page.classList.add("has-customer");
+      lookUpUnasked(text(email) || text(phone));
+    },
+    "customer.detached": forget,
+    "cart.changed": noteCart,
+    "sale.completed": (told) => endSale("sale.completed", told),
+    "sale.voided": (told) => endSale("sale.voided", told),
+    "sale.parked": (told) => endSale("sale.parked", told),
+    "sale.resumed": ({ saleId }) => {
+      sale = { id: text(saleId), rev: -1, coupons: [], seen: false };
+      tellTicket("sale.resumed", sale.id);
+    },
+    "discount.removed": ({ code }) => tellTicket("discount.removed", sale.id, [text(code)]),
+    scan: ({ text: scanned }) => lookUpUnasked(text(scanned).trim()),
+    "till.locked": () => {
+      const held = bearer;
+      const letGo = () => { if (bearer === held) bearer = null; };
+      if (held) post(page.dataset.lock, [], false).then(letGo, letGo);
+      sessionOver("This till is locked. Unlock it, then go on.", "again");
+    },
+    "clerk.changed": () => {
+      forget();
+      begin();
+    },
+    network: ({ online }) => { till.textContent = online === false ? "The till has no network." : ""; },
+  };
+
+  if (mayHaveHost) {
+    const tooLong = setTimeout(() => {
+      if (!people.isPaired()) till.textContent = "Not connected to the till.";
+      hostIsKnown();
+    }, NO_HOST_AFTER_MS);
+    panelBridge.connect(origins, {
+      begin: (found) => {
+        clearTimeout(tooLong);
+        host = found;
+        till.textContent = "";
+        page.classList.toggle("can-attach", host.can("customer.attach"));
+        new ResizeObserver(() => host.tell("panel.resize", { height: page.scrollHeight })).observe(page);
+        hostIsKnown();
+        // It came after we had given up.
+        if (page.classList.contains("over") && !page.dataset.refused) begin();
+      },
+      hear: (type, payload) => Object.hasOwn(HEARD, type) && (HEARD[type](payload), true),
+    });
+  } else hostIsKnown();
 
   // While one waits
 
@@ -221,13 +442,14 @@
       retried.delete(elt);
       return;
     }
-    bearer = null;
+    // Another request may have renewed it meanwhile.
+    if (requestConfig.headers.Authorization === `Bearer ${bearer?.token}`) bearer = null;
     if (retried.has(elt)) {
       sessionOver("This panel's session is over. Reload it to go on.");
       return;
     }
     retried.add(elt);
-    launch().then(
+    ready().then(
       () => htmx.ajax(requestConfig.verb, requestConfig.path, { source: elt, event: requestConfig.triggeringEvent }),
       sayWhyNot(elt),
     );
@@ -331,6 +553,7 @@
     if (requestConfig.elt.closest("dialog") && document.activeElement === opener) target.firstElementChild?.focus({ preventScroll: true });
     target.querySelector("[data-first]")?.focus();
     keepFocus();
+    if (target.id === "coupon-slot") putOnSaleAtOnce(target.firstElementChild);
   });
 
   // The focus is never taken from the sale. But where what held it was drawn anew or went away, it
@@ -384,6 +607,11 @@
     if (!lease) return;
     lease.until ??= performance.now() + lease.dataset.lease * 1000;
     const left = Math.round((lease.until - performance.now()) / 1000);
+    // Whether the sale has the code then decides what becomes of it.
+    if (left <= 0 && sale.seen && !lease.told) {
+      lease.told = true;
+      tellTicket("cart.changed", sale.id, sale.coupons);
+    }
     lease.textContent = left > 0 ? `${Math.floor(left / 60)}:${`${left % 60}`.padStart(2, 0)}` : lease.dataset.over;
   }, 1000);
 
@@ -402,10 +630,14 @@
     said.textContent = button.textContent;
   }
 
-  const startAgain = () => {
+  const clear = () => {
     htmx.trigger(lookUp, "htmx:abort");
     alertRegion.replaceChildren();
     result.replaceChildren(...start);
+  };
+
+  const startAgain = () => {
+    clear();
     query.focus();
   };
 
@@ -417,6 +649,8 @@
 
   const ACTS = {
     copy,
+    put: (button) => putOnSale(button.closest("[data-code]")),
+    attach,
     cancel: startAgain,
     stop: startAgain,
     next() {

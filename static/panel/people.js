@@ -26,6 +26,7 @@
   const inAddress = new URLSearchParams(location.hash.slice(1)).get("till");
   if (inAddress) history.replaceState(null, "", location.pathname + location.search);
   const key = inAddress ? { till: inAddress } : {};
+  let isPaired = "paired" in place.dataset;
 
   // Asks the server; an answer without a body is an empty object.
   async function ask(path, fields = {}, more = {}) {
@@ -84,7 +85,11 @@
     const count = () => { part(shown, "left").textContent = clock(Math.max(0, (until - performance.now()) / 1000)); };
     const AFTER = {
       waiting() { status.textContent = "Waiting for the manager…"; },
-      paired() { stopScreen(); host.begin(); },
+      paired() {
+        isPaired = true;
+        stopScreen();
+        host.begin();
+      },
       storage() { storage(); },
       over() { over("This code counts no more: it was refused, or ten minutes are over."); },
     };
@@ -251,7 +256,7 @@
   // go on.
   async function lock(why) {
     owed = { why };
-    host.clear();
+    host.leave();
     try {
       host.askWho(await settle());
     } catch {
@@ -292,10 +297,12 @@
   });
 
   window.loyaltyPeople = Object.freeze({
-    // `host` has begin, askWho, signedIn, clear and cannotAsk.
+    // `host` has begin, askWho, signedIn, leave and cannotAsk.
     serve(given) { host = given; },
     // What a launch says of this till beside nothing.
     key: () => key,
+    // Known by its key, so that nobody waits for a POS to say who is here.
+    isPaired: () => Boolean(inAddress) || isPaired,
     settle,
     show(answer) {
       idle = Infinity;

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("stores", "0002_policies"),
+        ("stores", "0003_coep"),
     ]
 
     operations = [

@@ -1,4 +1,4 @@
-"""Launch: how the panel's own page comes by its bearer. Only the demo's exists yet."""
+"""Launch: how the panel's own page comes by its bearer, in the demo."""
 
 from collections.abc import Callable
 from io import StringIO
@@ -97,12 +97,15 @@ def test_a_launch_is_posted(demo: None, method: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "installation", ["nowhere", "Demo", "a" * 1_000], ids=["nowhere", "capitals", "long"]
+    "name", ["nowhere", "Demo", "a" * 1_000], ids=["nowhere", "capitals", "long"]
 )
-def test_an_unknown_installation_is_not_there(demo: None, installation: str) -> None:
-    answer = launch(f"/panel/{installation}/launch")
-    assert answer.status_code == 404
-    assert "seed_demo" in answer.json()["detail"]
+def test_an_unknown_installation_is_as_one_whose_tills_are_not_paired(
+    demo: None, name: str, till: Till
+) -> None:
+    Installation.objects.filter(id="shop").update(pairing=False)
+    answer = launch(f"/panel/{name}/launch")
+    assert answer.status_code == 403
+    assert answer.json() == launch("/panel/shop/launch").json()
 
 
 def test_outside_the_demo_there_is_no_log_in_without_a_token(
@@ -145,11 +148,12 @@ def test_a_till_that_is_closed_is_passed_over(demo: None) -> None:
 
 
 def test_a_launch_never_crosses_installations(demo: None, till: Till) -> None:
-    # The other installation has a till, and nobody who could stand at it.
-    assert launch("/panel/shop/launch").status_code == 404
+    """The demo's log-in is for the demo's own panel."""
+    assert launch("/panel/shop/launch").json() == {"next": "pair"}
 
 
-def test_what_is_sent_with_the_demos_launch_does_not_matter(demo: None) -> None:
-    for body in ("", "null", "[]", "{", "\0", '{"token": "x"}'):
-        answer = Client().post(LAUNCH, body, "application/json")
-        assert answer.status_code == 200
+@pytest.mark.parametrize("body", ["null", "[]", "{", "\0", '"token"'])
+def test_what_cannot_be_read_is_refused_in_words(demo: None, body: str) -> None:
+    answer = Client().post(LAUNCH, body, "application/json")
+    assert answer.status_code == 400
+    assert answer.json()["detail"] == 'Send {"token": "..."} as JSON.'

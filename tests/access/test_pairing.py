@@ -260,7 +260,7 @@ def test_it_is_deleted_as_it_was_set(boss, till, device):
     device.client.cookies["__Host-till-shop"] = key
     PairedTill.objects.update(revoked_at=Now())
 
-    said = cookie_of(device.client.post("/panel/shop/launch", secure=True))
+    said = cookie_of(device.client.post("/panel/shop/launch", {}, "application/json", secure=True))
 
     assert '__Host-till-shop=""' in said and "Max-Age=0" in said
     assert said.endswith("; Partitioned")
@@ -327,7 +327,7 @@ def test_only_the_panels_own_page_may_ask(device, path):
 def test_what_cannot_be_read_is_nothing(installation, body):
     for path in ("launch", "pair/poll", "people/sign-in", "people/lock"):
         answer = Client().post(f"/panel/shop/{path}", body, "application/json")
-        assert answer.status_code in {200, 401}
+        assert answer.status_code in {200, 400, 401}
 
 
 # What the database refuses

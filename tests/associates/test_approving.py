@@ -4,15 +4,15 @@ import pytest
 from argon2 import PasswordHasher
 from django.db.models.functions import Now
 
-from access import pins
-from access.models import Approval
+from access import pin_sessions, pins
+from access.models import Approval, Bearer
 from audit.models import Entry
 from members.models import Member
 from redemptions.models import PendingRedemption
 from redemptions.states import State
 from sandbox.control import Sandbox
 from stores.models import Associate, Installation
-from tests.access.at_till import PIN, give_pin
+from tests.access.at_till import PIN, give_pin, pair
 from tests.associates.panel import FIVE_OFF, Panel, text_of, words
 
 pytestmark = pytest.mark.django_db
@@ -117,7 +117,12 @@ def test_nobody_approves_for_themselves(panel, applied, ana):
     assert "No manager but you has a PIN" in text_of(ask(panel, applied))
 
 
-def test_an_approval_cannot_be_brought_along_by_undo_alone(panel, applied, mel):
+def test_where_people_sign_in_by_pin_no_till_says_that_it_took_the_code_off(
+    panel, applied, mel, till, ana
+):
+    """Nor is an approval brought along by undo alone."""
+    paired, _ = pair(till)
+    Bearer.objects.update(pin_session=pin_sessions.start(paired, ana))
     fields = {"member": str(applied.member_id), "manager": str(mel.pk), "pin": PIN}
 
     answer = panel.post(f"redemptions/{applied.id}/undo", {**fields, "withdrawn": "1"})

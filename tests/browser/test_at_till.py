@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from playwright.sync_api import Browser, FrameLocator, Page, Route, expect
+from playwright.sync_api import Browser, FrameLocator, Page, expect
 
 from sandbox.control import Sandbox
 from tests.browser.axe import complaints
@@ -324,14 +324,6 @@ def pos_page(panel: Panel) -> Iterator[str]:
     server.server_close()
 
 
-def lend_framing(route: Route) -> None:
-    """Until the panel itself says who may frame it."""
-    answer = route.fetch()
-    forbids = {"x-frame-options", "content-security-policy"}
-    headers = {name: value for name, value in answer.headers.items() if name not in forbids}
-    route.fulfill(response=answer, headers=headers)
-
-
 @pytest.fixture
 def framed(
     request: pytest.FixtureRequest, browser: Browser, chromium: str, tmp_path: Path, pos_page: str
@@ -345,7 +337,6 @@ def framed(
     )
     (page,) = context.pages
 
-    context.route(re.compile(r"/panel/demo/$"), lend_framing)
     page.goto(pos_page)
     yield page.frame_locator("iframe")
     context.close()

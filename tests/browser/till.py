@@ -3,45 +3,46 @@
 import re
 from typing import Self
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import FrameLocator, Locator, Page, expect
 
 from tests.browser.held import Held
 
 
 class Till:
-    def __init__(self, page: Page, address: str) -> None:
-        self.page = page
-        self.address = address
+    def __init__(self, page: Page, address: str, frame: FrameLocator | None = None) -> None:
+        """`frame`: where it stands in a page of a point of sale."""
+        self.page, self.address = page, address
+        self.place = place = frame or page
         self._held: list[Held] = []
 
-        self.main = page.get_by_role("main")
-        self.query = page.get_by_role("textbox", name="Email or phone")
-        self.look_up_button = page.get_by_role("button", name="Look up", exact=True)
-        self.new_member_button = page.get_by_role("button", name="New member", exact=True)
-        self.next_button = page.get_by_role("button", name="Next customer", exact=True)
-        self.busy = page.locator("#busy")
-        self.spoken = page.locator("#said")
-        self.stop_button = page.get_by_role("button", name="Stop", exact=True)
-        self.alert = page.get_by_role("alert")
-        self.try_again_button = page.get_by_role("button", name="Try again", exact=True)
-        self.look_up_again_button = page.get_by_role("button", name="Look up again", exact=True)
-        self.not_found = page.get_by_role("region", name="Not found", exact=True)
-        self.member = page.get_by_role("region", name="Member", exact=True)
-        self.offers = page.get_by_role("region", name="Offers", exact=True)
+        self.main = place.get_by_role("main")
+        self.query = place.get_by_role("textbox", name="Email or phone")
+        self.look_up_button = place.get_by_role("button", name="Look up", exact=True)
+        self.new_member_button = place.get_by_role("button", name="New member", exact=True)
+        self.next_button = place.get_by_role("button", name="Next customer", exact=True)
+        self.busy = place.locator("#busy")
+        self.spoken = place.locator("#said")
+        self.stop_button = place.get_by_role("button", name="Stop", exact=True)
+        self.alert = place.get_by_role("alert")
+        self.try_again_button = place.get_by_role("button", name="Try again", exact=True)
+        self.look_up_again_button = place.get_by_role("button", name="Look up again", exact=True)
+        self.not_found = place.get_by_role("region", name="Not found", exact=True)
+        self.member = place.get_by_role("region", name="Member", exact=True)
+        self.offers = place.get_by_role("region", name="Offers", exact=True)
         self.offer_buttons = self.offers.get_by_role("button", name=re.compile("^Redeem "))
-        self.pending = page.get_by_role("list", name="Pending", exact=True)
+        self.pending = place.get_by_role("list", name="Pending", exact=True)
 
-        self.dialog = page.get_by_role("dialog")
+        self.dialog = place.get_by_role("dialog")
         self.points_field = self.dialog.get_by_role("textbox", name="Points to spend")
         self.redeem_button = self.dialog.get_by_role("button", name="Redeem", exact=True)
         self.another_button = self.dialog.get_by_role("button", name="Redeem another", exact=True)
         self.cancel_button = self.dialog.get_by_role("button", name="Cancel", exact=True)
 
-        self.coupon = page.get_by_role("region", name="Coupon", exact=True)
-        self.code = page.locator("#coupon-code")
+        self.coupon = place.get_by_role("region", name="Coupon", exact=True)
+        self.code = place.locator("#coupon-code")
         self.undo_button = self.coupon.get_by_role("button", name="Undo", exact=True)
 
-        self.enrolment = page.get_by_role("region", name="Enrolment", exact=True)
+        self.enrolment = place.get_by_role("region", name="Enrolment", exact=True)
         self.email = self.enrolment.get_by_role("textbox", name="Email", exact=True)
         self.phone = self.enrolment.get_by_role("textbox", name="Phone", exact=True)
         self.first_name = self.enrolment.get_by_role("textbox", name="First name", exact=True)
@@ -86,7 +87,7 @@ class Till:
     def choose(self, name: str) -> Locator:
         """Open the dialog of an offer."""
         self.offer(name).click()
-        expect(self.page.get_by_role("dialog", name=f"Redeem {name}?", exact=True)).to_be_visible()
+        expect(self.place.get_by_role("dialog", name=f"Redeem {name}?", exact=True)).to_be_visible()
         return self.dialog
 
     def redeem(self, name: str, points: str = "") -> None:

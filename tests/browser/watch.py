@@ -62,6 +62,8 @@ class Watch:
         self.seen.add(NO_CONNECTION)
 
     def _note_status(self, response: Response) -> None:
+        # Answered; that a page reads it to its end is another matter.
+        self.under_way.discard(response.request)
         if response.status >= 400:
             self.seen.add(response.status)
 

@@ -59,7 +59,7 @@ def test_page_leads_through_a_tour_of_five_steps(sandbox: Sandbox, web: requests
     steps = re.findall(r"<li><strong>(.+?)</strong> (.+?)</li>", tour)
 
     assert len(steps) == 5
-    assert steps[1][0] == "Redeem &quot;$5 off&quot;."
+    assert steps[1][0] == "In the panel, redeem &quot;$5 off&quot;."
 
 
 def test_page_escapes_what_it_shows(sandbox: Sandbox, web: requests.Session) -> None:

@@ -31,8 +31,8 @@ POLICY = {
 ANSWERS: dict[str, tuple[str, str, dict[str, str], int]] = {
     "the panel": ("get", "/panel/shop/", {}, 200),
     "a part of the panel without bearer": ("get", "/panel/shop/session", {}, 401),
-    "a launch": ("post", "/panel/shop/launch", {}, 401),
-    "a wrong method": ("post", "/panel/shop/", {}, 405),
+    "a launch": ("put", "/panel/shop/launch", {}, 405),
+    "a wrong method": ("put", "/panel/shop/", {}, 405),
     "the admin's log-in": ("get", "/admin/login/", {}, 200),
     "the admin without log-in": ("get", "/admin/", {}, 302),
     "the front door": ("get", "/", {}, 302),

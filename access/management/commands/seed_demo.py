@@ -1,6 +1,7 @@
-"""The demo's installation, stores, tills and people. The members are the engine's."""
+"""The demo's installation, stores, tills, people and keys. The members are the engine's."""
 
 from argparse import ArgumentParser
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -9,6 +10,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
+from access.demo_till import equip
 from stores.models import Associate, Installation, Store, Till
 
 STORES = {
@@ -29,10 +31,20 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--migrate", action="store_true", help="make the tables first")
+        parser.add_argument(
+            "--till", type=Path, metavar="FILE", help="write a till's keys there, with mode 0600"
+        )
+        parser.add_argument(
+            "--till-origin",
+            metavar="URL",
+            help="where that till's page is, as http://localhost:8701",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.DEMO:
             raise CommandError("This makes a well-known log-in: run it with LOYALTY_MODE=demo.")
+        if bool(options["till"]) != bool(options["till_origin"]):
+            raise CommandError("--till and --till-origin go together.")
         if options["migrate"]:
             call_command("migrate", verbosity=0, interactive=False)
         with transaction.atomic():
@@ -42,6 +54,14 @@ class Command(BaseCommand):
             seed_stores(installation)
             seed_associates(installation)
             seed_manager()
+            if options["till"]:
+                panel_url = f"{settings.PUBLIC_URL}/panel/{installation.id}/"
+                equip(
+                    installation,
+                    options["till"],
+                    origin=options["till_origin"],
+                    panel_url=panel_url,
+                )
         self.stdout.write(f"Demo installation ready. Admin log-in: {MANAGER} / {PASSWORD}")
 
 

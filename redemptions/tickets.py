@@ -1,0 +1,183 @@
+"""What a POS's page says of its tickets, over the bridge: which codes are on them, and their end.
+
+It is a browser's word. It drives leases and is evidence that nobody takes a code any more; that a
+sale has a code, only the sale itself proves (`redemptions.use`). Said twice it changes nothing.
+"""
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+import structlog
+from django.db import transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from audit.record import By
+from redemptions import life
+from redemptions.models import PendingRedemption
+from redemptions.states import State
+from stores.models import Store
+
+log = structlog.get_logger(__name__)
+
+MOST_CODES = 50
+
+
+class Event(StrEnum):
+    """The bridge's words (docs/bridge.md)."""
+
+    CHANGED = "cart.changed"
+    REMOVED = "discount.removed"
+    COMPLETED = "sale.completed"
+    VOIDED = "sale.voided"
+    PARKED = "sale.parked"
+    RESUMED = "sale.resumed"
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """A sale at the POS, open or just ended, with the codes that are on it."""
+
+    store: Store
+    id: str
+    codes: Collection[str] = ()
+
+    def has(self, redemption: PendingRedemption) -> bool:
+        return redemption.code.upper() in {code.upper() for code in self.codes}
+
+
+Step = Callable[[PendingRedemption, Ticket], str]
+"""What it did, as a word for the trail; empty where there was nothing to do."""
+
+
+def hear(event: Event, ticket: Ticket, by: By) -> list[PendingRedemption]:
+    """Do what follows for the codes of this ticket. Those that changed.
+
+    Only what was made in the same store is touched, whatever a page says.
+    """
+    changed = []
+    with transaction.atomic():
+        if event == Event.VOIDED:
+            return void(ticket, by)
+        for redemption in concerned(ticket):
+            before = facts(redemption)
+            done = STEPS[event](redemption, ticket)
+            if done:
+                by.record(f"redemption.{done}", redemption, before=before, after=facts(redemption))
+                changed.append(redemption)
+    return changed
+
+
+def concerned(ticket: Ticket) -> Iterable[PendingRedemption]:
+    """Issued ones of that ticket, and those whose code is on it. Locked in a sale's order."""
+    named = PendingRedemption.objects.with_codes(list(ticket.codes)[:MOST_CODES]).values("pk")
+    return list(
+        PendingRedemption.objects.select_for_update(of=("self",))
+        .select_related("installation")
+        .filter(made_in(ticket.store), Q(ticket=ticket.id) | Q(pk__in=named), state=State.ISSUED)
+        .order_by("pk")
+    )
+
+
+def made_in(store: Store) -> Q:
+    return Q(installation_id=store.installation_id) & (Q(store=store) | Q(store=None))
+
+
+def facts(redemption: PendingRedemption) -> dict[str, object]:
+    return {
+        "ticket": redemption.ticket,
+        "applied_at": redemption.applied_at,
+        "gone_at": redemption.gone_at,
+        "frozen_until": redemption.frozen_until,
+        "claimed_used_at": redemption.claimed_used_at,
+    }
+
+
+def void(ticket: Ticket, by: By) -> list[PendingRedemption]:
+    store = ticket.store
+    return life.void_ticket(store.installation, ticket.id, by=by, of=made_in(store))
+
+
+def note_cart(redemption: PendingRedemption, ticket: Ticket) -> str:
+    if ticket.has(redemption):
+        is_noted = redemption.ticket == ticket.id and redemption.applied_at
+        if is_noted and redemption.withdrawn_at is None:
+            return ""
+        life.bind(redemption, ticket.id)
+        life.note_applied(redemption)
+        return "applied"
+    if redemption.gone_at is not None:
+        return ""
+    if redemption.applied_at is not None:
+        life.note_removed(redemption)
+        return "removed"
+    # It was never on: it may still be put on, until its time is up.
+    return "missed" if life.note_missing(redemption) else ""
+
+
+def note_removed(redemption: PendingRedemption, ticket: Ticket) -> str:
+    if not ticket.has(redemption) or redemption.gone_at is not None:
+        return ""
+    life.note_removed(redemption)
+    return "removed"
+
+
+def note_completed(redemption: PendingRedemption, ticket: Ticket) -> str:
+    if not ticket.has(redemption):
+        if redemption.gone_at is not None:
+            return ""
+        # The sale went without it.
+        life.note_removed(redemption)
+        return "removed"
+    if redemption.claimed_used_at is not None:
+        return ""
+    life.bind(redemption, ticket.id)
+    life.claim_used(redemption)
+    return "claimed_used"
+
+
+def park(redemption: PendingRedemption, ticket: Ticket) -> str:
+    before = redemption.frozen_until
+    life.park(redemption)
+    return "parked" if redemption.frozen_until != before else ""
+
+
+def resume(redemption: PendingRedemption, ticket: Ticket) -> str:
+    return "resumed" if life.resume(redemption) else ""
+
+
+STEPS: dict[Event, Step] = {
+    Event.CHANGED: note_cart,
+    Event.REMOVED: note_removed,
+    Event.COMPLETED: note_completed,
+    Event.PARKED: park,
+    Event.RESUMED: resume,
+}
+
+
+def applied(redemption: PendingRedemption, ticket: str, by: By) -> bool:
+    """The POS answered that it put the code on the ticket. False where it must take it off again.
+
+    The database's clock dates it.
+    """
+    with transaction.atomic():
+        if ticket:
+            life.bind(redemption, ticket)
+        counts = life.note_applied(redemption)
+        if counts:
+            after = {"ticket": redemption.ticket, "applied_at": redemption.applied_at}
+            by.record("redemption.applied", redemption, after=after)
+    if not counts:
+        log.warning("redemption.applied_too_late", redemption=str(redemption.id))
+    return counts
+
+
+def removed(redemption: PendingRedemption) -> bool:
+    """Whether it was taken off its ticket, and can still be kept."""
+    return (
+        redemption.gone_at is not None
+        and PendingRedemption.objects.filter(
+            pk=redemption.pk, state=State.ISSUED, gone_at__gt=Now() - life.TO_KEEP
+        ).exists()
+    )

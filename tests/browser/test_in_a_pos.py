@@ -1,0 +1,292 @@
+"""Inside a POS of another site: launch, the sale beside the panel, and what the till does of it."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ViewportSize, expect
+
+from sandbox.control import Sandbox
+from tests.browser.pos import Installed, Pos, Site
+from tests.browser.test_session import expire_bearers
+from tests.support.servers import Database, Panel
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.browser
+
+MARA = "mara@example.com"
+GOOD_BEARERS = """
+    SELECT 1 FROM access_bearer
+    WHERE installation_id = ? AND revoked_at IS NULL AND expires_at > CURRENT_TIMESTAMP
+"""
+SALE = {"saleId": "T-100", "rev": 1, "totalCents": 4200, "currency": "USD"}
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Site]:
+    site = Site()
+    yield site
+    site.stop()
+
+
+@pytest.fixture(scope="module")
+def installed(_panel: Panel, site: Site) -> Installed:
+    return Installed(_panel, site)
+
+
+@pytest.fixture
+def viewport() -> ViewportSize:
+    return ViewportSize(width=420, height=800)
+
+
+@pytest.fixture
+def pos(context: BrowserContext, panel: Panel, installed: Installed) -> Iterator[Pos]:
+    """Closed at the end: what is exposed to a page stays with it."""
+    page = context.new_page()
+    yield Pos(page, panel, installed)
+    page.close()
+
+
+@pytest.fixture
+def opened(pos: Pos) -> Pos:
+    pos.open()
+    expect(pos.frame.get_by_text("Ana Pardo · 7, boston")).to_be_visible()
+    return pos
+
+
+@pytest.fixture
+def with_mara(opened: Pos) -> Pos:
+    """On the sale T-100, with Mara attached and shown."""
+    opened.tell("cart.changed", **SALE, coupons=[])
+    opened.tell("customer.attached", email=MARA)
+    expect(opened.panel.member.get_by_role("heading", name="Mara Quill")).to_be_visible()
+    return opened
+
+
+def row(database: Database, code: str) -> dict[str, object]:
+    columns = ["state", "ticket", "applied_at", "gone_at", "claimed_used_at", "frozen_until"]
+    [values] = database.execute(
+        f"SELECT {', '.join(columns)} FROM redemptions_pendingredemption WHERE code = ?",
+        code,
+    )
+    return dict(zip(columns, values, strict=True))
+
+
+def test_a_signed_token_launches_it_and_no_cookie_is_seen(opened: Pos, context: BrowserContext):
+    assert opened.minted == 1
+    assert context.cookies() == []
+
+
+def test_a_customer_on_the_sale_is_shown_without_typing(with_mara: Pos):
+    with_mara.panel.expect_points("640")
+    # The focus stays where the scanner's keys go.
+    assert with_mara.page.evaluate("document.activeElement.tagName") == "BODY"
+
+
+def test_a_code_goes_on_the_sale_by_itself(with_mara: Pos, database: Database):
+    code = with_mara.panel.redeemed("$5 off")
+    expect(with_mara.panel.coupon).to_contain_text("It is on the sale.")
+    [applied] = with_mara.told("discount.apply")
+    assert applied | {"redemptionId": ""} == {
+        "code": code,
+        "redemptionId": "",
+        "valueCents": 500,
+        "currency": "USD",
+        "label": "$5 off",
+    }
+    known = row(database, code)
+    assert known["ticket"] == "T-100" and known["applied_at"] is not None
+
+
+def test_where_the_till_refuses_one_sees_why_and_undoes_it(with_mara: Pos, sandbox: Sandbox):
+    with_mara.refuse("discount.apply", "One coupon a sale.")
+    with_mara.panel.redeem("$5 off")
+    expect(with_mara.panel.coupon).to_contain_text(
+        "The till did not take the code: One coupon a sale."
+    )
+    with_mara.panel.undo()
+    expect(with_mara.panel.coupon).to_contain_text("The code no longer counts.")
+    assert sandbox.balance(MARA) == 640
+
+
+def test_an_undo_takes_the_code_off_the_sale_first(with_mara: Pos, sandbox: Sandbox):
+    code = with_mara.panel.redeemed("$5 off")
+    expect(with_mara.panel.coupon).to_contain_text("It is on the sale.")
+    with_mara.panel.undo()
+    expect(with_mara.panel.coupon).to_contain_text("The code no longer counts.")
+    [removed] = with_mara.told("discount.remove")
+    assert removed["code"] == code
+    assert sandbox.balance(MARA) == 640
+
+
+@pytest.mark.provokes(409)
+def test_a_code_that_the_till_keeps_is_not_undone(with_mara: Pos, sandbox: Sandbox):
+    with_mara.panel.redeemed("$5 off")
+    expect(with_mara.panel.coupon).to_contain_text("It is on the sale.")
+    with_mara.refuse("discount.remove", "Payment has begun.")
+    with_mara.panel.undo()
+    expect(with_mara.panel.coupon).to_contain_text("The code is still on the sale.")
+    assert sandbox.balance(MARA) == 140
+
+
+def test_taken_off_at_the_till_it_can_be_kept(with_mara: Pos, database: Database):
+    code = with_mara.panel.redeemed("$5 off")
+    expect(with_mara.panel.coupon).to_contain_text("It is on the sale.")
+    with_mara.tell("discount.removed", code=code)
+    with_mara.panel.coupon.get_by_role("button", name="Keep the code").click()
+    expect(with_mara.panel.coupon).not_to_contain_text("taken off the sale")
+    assert row(database, code)["gone_at"] is None
+
+
+def test_a_lower_revision_of_the_sale_is_old_news(with_mara: Pos, database: Database):
+    code = with_mara.panel.redeemed("$5 off")
+    expect(with_mara.panel.coupon).to_contain_text("It is on the sale.")
+    with_mara.tell("cart.changed", **SALE | {"rev": 7}, coupons=[code])
+    with_mara.tell("cart.changed", **SALE | {"rev": 6}, coupons=[])
+    with_mara.tell("sale.parked", saleId="T-100")
+    until(lambda: row(database, code)["frozen_until"] is not None, "what is told comes in order")
+    assert row(database, code)["gone_at"] is None
+
+
+@pytest.mark.parametrize(
+    ("event", "column"), [("sale.completed", "claimed_used_at"), ("sale.parked", "frozen_until")]
+)
+def test_after_the_sale_nothing_of_its_customer_stays(
+    with_mara: Pos, database: Database, event: str, column: str
+):
+    code = with_mara.panel.redeemed("$5 off")
+    expect(with_mara.panel.coupon).to_contain_text("It is on the sale.")
+    with_mara.tell(event, saleId="T-100", coupons=[code])
+    expect(with_mara.panel.member).to_have_count(0)
+    expect(with_mara.panel.query).to_have_value("")
+    assert "Mara" not in with_mara.frame.locator("body").inner_text()
+    until(lambda: row(database, code)[column] is not None, f"{event} was told")
+
+
+def test_a_voided_sale_gives_the_points_back(with_mara: Pos, database: Database):
+    code = with_mara.panel.redeemed("$5 off")
+    expect(with_mara.panel.coupon).to_contain_text("It is on the sale.")
+    with_mara.tell("sale.voided", saleId="T-100")
+    until(lambda: row(database, code)["state"] == "reversing", "its points go back")
+
+
+@pytest.mark.provokes(401)
+def test_a_renewal_is_not_noticed_and_nothing_is_done_twice(
+    with_mara: Pos, database: Database, sandbox: Sandbox
+):
+    with_mara.panel.choose("$5 off")
+    expire_bearers(database)
+    with_mara.panel.redeem_button.click()
+    with_mara.panel.shown_code()
+    with_mara.panel.expect_no_alert()
+    assert [made["points"] for made in sandbox.redemptions()] == [500]
+    assert with_mara.minted == 2
+
+
+def test_a_reload_comes_back_by_itself(opened: Pos):
+    with opened.page.expect_response(lambda answer: answer.url.endswith("/launch")):
+        opened.page.evaluate("document.getElementById('panel').src += ''")
+    assert opened.minted == 2
+    expect(opened.frame.get_by_text("Ana Pardo · 7, boston")).to_be_visible()
+
+
+def test_a_locked_till_shows_and_does_nothing(with_mara: Pos, database: Database):
+    with_mara.tell("till.locked")
+    with_mara.panel.expect_alert("This till is locked.")
+    expect(with_mara.panel.member).to_have_count(0)
+    until(
+        lambda: not database.execute(GOOD_BEARERS, with_mara.installed.id),
+        "no bearer of this till is good any more",
+    )
+    with_mara.clerk = {"sub": "ben", "name": "Ben Okafor"}
+    with_mara.tell("clerk.changed")
+    expect(with_mara.frame.get_by_text("Ben Okafor · 7, boston")).to_be_visible()
+    with_mara.panel.look_up_mara()
+
+
+def test_another_clerk_finds_nothing_of_the_one_before(with_mara: Pos):
+    with_mara.clerk = {"sub": "ben", "name": "<b>Ben</b> Okafor"}
+    with_mara.tell("clerk.changed")
+    expect(with_mara.frame.get_by_text("<b>Ben</b> Okafor · 7, boston")).to_be_visible()
+    expect(with_mara.panel.member).to_have_count(0)
+
+
+@pytest.mark.provokes(401)
+def test_a_wrong_clock_is_told_in_seconds(pos: Pos):
+    pos.clerk = {"iat": 4_000_000_000, "nbf": 4_000_000_000, "exp": 4_000_000_060}
+    pos.open()
+    expect(pos.panel.alert).to_contain_text(
+        re.compile(r"The POS clock that signed this is \d+ s ahead.")
+    )
+
+
+@pytest.mark.provokes(403)
+def test_without_a_host_it_says_so(pos: Pos):
+    pos.page.add_init_script("window.silent = true")
+    pos.open()
+    expect(pos.frame.get_by_text("Not connected to the till.")).to_be_visible()
+    pos.panel.expect_alert("This panel must be opened by the point of sale.")
+    # It is found where it comes late.
+    pos.page.evaluate("window.silent = false")
+    expect(pos.frame.get_by_text("Ana Pardo · 7, boston")).to_be_visible()
+
+
+def test_a_member_found_by_hand_goes_on_the_sale_by_one_tap(opened: Pos):
+    opened.panel.look_up_mara()
+    opened.panel.member.get_by_role("button", name="Put on the sale").click()
+    until(lambda: opened.told("customer.attach"), "the till was told")
+    [attached] = opened.told("customer.attach")
+    assert attached["email"] == MARA and attached["name"] == "Mara Quill"
+    expect(opened.panel.member.get_by_role("button", name="Put on the sale")).to_be_hidden()
+
+
+FORGED = {
+    "of another version": "port.postMessage({v: 2, id: 'x', type: 'customer.attached', payload: "
+    "{email: 'mara@example.com'}})",
+    "no object": "port.postMessage('customer.attached')",
+    "an unknown type": "tell('customer.steal', {email: 'mara@example.com'})",
+    "a method of ours": "tell('toString', {})",
+}
+
+
+@pytest.mark.parametrize("script", FORGED.values(), ids=FORGED.keys())
+def test_what_is_no_message_of_the_bridge_changes_nothing(opened: Pos, script: str):
+    opened.page.evaluate(script)
+    opened.tell("scan", text="pia@example.com")
+    expect(opened.panel.member.get_by_role("heading", name="Pia Lindqvist")).to_be_visible()
+
+
+@pytest.mark.provokes(403)
+def test_a_host_that_is_not_on_the_list_is_not_heard(pos: Pos):
+    """A foreign page that manages to be the parent cannot answer a hello that it never sees."""
+    pos.page.add_init_script("window.silent = true")
+    pos.open()
+    pos.page.evaluate(
+        """() => {
+            const { port2 } = new MessageChannel();
+            const init = { ns: "loyalty-panel", type: "host.init", v: 1, capabilities: [] };
+            const target = frames[0];
+            for (const nonce of ["", "x", undefined]) target.postMessage({ ...init, nonce }, "*");
+            target.postMessage({ ...init, nonce: "guess" }, "*", [port2]);
+        }"""
+    )
+    expect(pos.frame.get_by_text("Not connected to the till.")).to_be_visible()
+
+
+def test_a_foreign_site_cannot_frame_it(browser: Browser, pos: Pos):
+    other = Site()
+    other.html = f"<title>x</title><iframe src='{pos.address}'></iframe>"
+    page = browser.new_page()
+    with page.expect_console_message(lambda line: "frame-ancestors" in line.text):
+        page.goto(other.origin)
+    assert page.frame_locator("iframe").locator("#panel").count() == 0
+    page.close()
+    other.stop()
+
+
+def test_nothing_is_left_in_storage_or_history(with_mara: Pos):
+    frame = with_mara.page.frames[1]
+    for store in ("localStorage.length", "sessionStorage.length", "document.cookie.length"):
+        # Where it is refused altogether (third-party storage is blocked), there is nothing either.
+        assert frame.evaluate(f"(() => {{ try {{ return {store} }} catch {{ return 0 }} }})()") == 0
+    assert with_mara.page.evaluate("history.length") == 2
