@@ -11,8 +11,10 @@ from django.utils.text import capfirst
 
 from access import people_admin  # noqa: F401 - registers its pages
 from access.keys import ApiKey, LaunchSecret, TwoAreLive, WebhookSecret
+from access.look_ups import LookUps
 from access.models import Bearer
 from audit.audited import Audited
+from audit.look_only import LookOnly
 from audit.record import Where
 
 
@@ -44,6 +46,16 @@ class BearerAdmin(Audited, admin.ModelAdmin):
             self.record(request, "revoked", bearer, before={"associate": str(bearer.associate)})
         queryset.filter(revoked_at=None).update(revoked_at=Now())
         self.message_user(request, f"{len(revoked)} revoked.")
+
+
+@admin.register(LookUps)
+class LookUpsAdmin(LookOnly, admin.ModelAdmin):
+    """Who looks more customers up than anybody serves."""
+
+    list_display = ("hour", "till", "associate", "count", "refused_at")
+    list_filter = (("refused_at", admin.EmptyFieldListFilter), "hour")
+    list_select_related = ("till__store", "associate")
+    search_fields = ("till__name", "associate__name")
 
 
 COLUMNS = ("label", "installation", "created_at", "revoked_at")

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from access.keys import ApiKey, LaunchSecret, WebhookSecret, digest, new_secret
 from access.launching import LaunchCode, UsedToken
+from access.look_ups import LookUps
 from access.pairing import PairedTill, PairingRequest
 from access.pins import Badge, Person, Pin
 from access.tries import Tries
@@ -28,6 +29,7 @@ __all__ = [
     "Bearer",
     "LaunchCode",
     "LaunchSecret",
+    "LookUps",
     "PairedTill",
     "PairingRequest",
     "Person",

@@ -12,6 +12,7 @@ from django.shortcuts import render
 from django.views.defaults import server_error
 from django_htmx.http import retarget, trigger_client_event
 
+from access.look_ups import TooManyLookUps
 from access.middleware import PanelRequest, bearer_required
 from associates.tokens import PageTooOld
 from audit.record import By, Where, Who
@@ -41,6 +42,7 @@ EXPECTED = (
     CannotUndo,
     CannotExtend,
     NoLongerCounts,
+    TooManyLookUps,
     Unreadable,
     PageTooOld,
     *MISSING,
@@ -83,6 +85,13 @@ ANSWERS: tuple[tuple[type[Exception], int, str, str], ...] = (
     (CannotExtend, 409, "", LOOK_UP),
     (NoLongerCounts, 409, "", LOOK_UP),
     (CannotRedeem, 422, "", LOOK_UP),
+    (
+        TooManyLookUps,
+        429,
+        "More customers were looked up here within this hour than this shop allows. Ask a manager, "
+        "who sees it in the admin under Look-ups.",
+        NO_WAY,
+    ),
     (Unreadable, 422, "", NO_WAY),
     (Member.DoesNotExist, 404, "This member is not known here. Look them up again.", LOOK_UP),
     (

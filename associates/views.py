@@ -15,6 +15,7 @@ from django_htmx.http import trigger_client_event
 
 from access import till_cookie
 from access.launching import LaunchRefused
+from access.look_ups import meter
 from access.middleware import PanelRequest
 from access.views import open_by_post
 from associates.answers import alert, by, screen
@@ -78,6 +79,7 @@ def session(request: PanelRequest) -> HttpResponse:
 @require_POST
 def lookup(request: PanelRequest) -> HttpResponse:
     identity = read_identity(request.POST.get("query", ""), request.till.store.phone_region)
+    meter.count(request.till, request.associate)
     try:
         found = look_up(request, identity)
     except NotFound:

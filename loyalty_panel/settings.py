@@ -145,6 +145,13 @@ if API_RATE_PER_SECOND <= 0 or API_BURST < 1:
     raise ImproperlyConfigured("API_RATE_PER_SECOND must be above 0, and API_BURST 1 or more.")
 # When a key was last used is written in batches too.
 LAST_USED_SECONDS = None if LOYALTY_MODE is Mode.TEST else 60.0
+# Customers that may be looked up within an hour at one till, and by one associate: more than
+# anybody serves. Counts are written in batches.
+LOOK_UPS_OF_A_TILL = env.int("LOOK_UPS_OF_A_TILL", default=600)
+LOOK_UPS_OF_AN_ASSOCIATE = env.int("LOOK_UPS_OF_AN_ASSOCIATE", default=600)
+if min(LOOK_UPS_OF_A_TILL, LOOK_UPS_OF_AN_ASSOCIATE) < 1:
+    raise ImproperlyConfigured("LOOK_UPS_OF_A_TILL and LOOK_UPS_OF_AN_ASSOCIATE must be 1 or more.")
+LOOK_UPS_SECONDS = None if LOYALTY_MODE is Mode.TEST else 5.0
 # Built once per process by the rooms that call the engine.
 ENGINE_FACTORY = "loyalty_panel.routes.make_engine"
 

@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("access", "0004_launches"),
+        ("access", "0005_look_ups"),
         ("stores", "0010_pairing_and_undo_of_others"),
     ]
 

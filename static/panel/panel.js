@@ -273,7 +273,7 @@
     words.className = "hint";
     words.textContent = "Putting it on the sale…";
     try {
-      await host.ask("discount.apply", { code, redemptionId: about, valueCents: Number(cents), currency, label });
+      await host.ask("discount.apply", { code, redemptionId: about, valueCents: cents ? Number(cents) : null, currency, label });
     } catch (error) {
       words.className = "alert";
       words.textContent = `The till did not take the code: ${error.message} Undo gives the points back.`;
