@@ -9,6 +9,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.text import capfirst
 
+from access import people_admin  # noqa: F401 - registers its pages
 from access.keys import ApiKey, LaunchSecret, TwoAreLive, WebhookSecret
 from access.look_ups import LookUps
 from access.models import Bearer

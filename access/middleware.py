@@ -10,9 +10,13 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
 from access.models import Bearer
+from access.pin_sessions import active
 from stores.models import Associate, Installation, Till
 
 View = Callable[..., HttpResponse]
+# The page sends it with what somebody did there, and not with what it asks of its own accord: a
+# poll keeps nobody signed in.
+BY_PERSON = "X-By-Person"
 
 
 class PanelRequest(HttpRequest):
@@ -20,6 +24,7 @@ class PanelRequest(HttpRequest):
 
     id: str
     htmx: Any
+    bearer: Bearer
     installation: Installation
     till: Till
     associate: Associate
@@ -55,6 +60,9 @@ class BearerMiddleware:
         bearer = find_bearer(request, kwargs["installation"])
         if bearer is None:
             return render(request, "access/session_over.html", status=401)
+        if bearer.pin_session_id and request.headers.get(BY_PERSON) == "1":
+            active.put(bearer.pin_session_id, None)
+        request.bearer = bearer
         request.installation = bearer.till.store.installation
         request.till = bearer.till
         request.associate = bearer.associate

@@ -9,6 +9,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
+from access import at_till
 from access.launching import Launched, LaunchRefused, by_code, by_token, make_code, read_body
 from access.middleware import token_of
 from access.models import LIFE, Bearer
@@ -31,32 +32,58 @@ def launch(request: HttpRequest, installation: str) -> JsonResponse:
     try:
         if not is_own_page(request):
             raise LaunchRefused("origin", "Only the panel's own page may ask for a bearer.", 403)
-        place = place_of_launch(request, read_body(request.body), installation)
+        told = read_body(request.body)
+        if is_level_c(request, told, installation):
+            return renewed(request, at_till.launch(request, installation))
+        place = place_of_launch(told, request, installation)
     except LaunchRefused as refused:
         log.warning("launch.refused", why=refused.why, installation=installation)
         return JsonResponse({"detail": str(refused)}, status=refused.status)
-    if held := token_of(request):
-        Bearer.revoke(held)
-    return JsonResponse(
-        {
-            "bearer": Bearer.issue(place.till, place.associate),
-            "expires_in": int(LIFE.total_seconds()),
-            "sale": place.sale,
-        }
+    return renewed(
+        request,
+        JsonResponse(
+            {
+                "bearer": Bearer.issue(place.till, place.associate),
+                "expires_in": int(LIFE.total_seconds()),
+                "sale": place.sale,
+            }
+        ),
     )
 
 
-def place_of_launch(request: HttpRequest, told: dict[str, Any], installation: str) -> Launched:
+def renewed(request: HttpRequest, answer: JsonResponse) -> JsonResponse:
+    """The bearer that the page had, if any, ends where it is given another."""
+    held = token_of(request)
+    if held and answer.status_code == 200:
+        Bearer.revoke(held)
+    return answer
+
+
+def is_level_c(request: HttpRequest, told: dict[str, Any], installation: str) -> bool:
+    """The POS proves nothing, and it is not the demo: a till that is paired, or wants to be."""
+    return not told.keys() & {"token", "code"} and not is_demo(request, installation)
+
+
+def place_of_launch(told: dict[str, Any], request: HttpRequest, installation: str) -> Launched:
     """Raises LaunchRefused."""
     token, code = told.get("token"), told.get("code")
     if isinstance(token, str):
         return by_token(token, installation, own_origins(request))
     if isinstance(code, str):
         return by_code(code, installation)
-    is_here = is_loopback(request.META.get("REMOTE_ADDR"))
-    if settings.DEMO and installation == settings.DEMO_INSTALLATION and is_here:
+    if is_demo(request, installation):
         return demo_place(installation)
     raise LaunchRefused("none", "This panel must be opened by the point of sale.", 403)
+
+
+def is_demo(request: HttpRequest, installation: str) -> bool:
+    """The demo's automatic log-in: its own installation, asked for on this machine."""
+    is_here = is_loopback(request.META.get("REMOTE_ADDR"))
+    return settings.DEMO and installation == settings.DEMO_INSTALLATION and is_here
+
+
+def refusal(status: int, detail: str) -> JsonResponse:
+    return JsonResponse({"detail": detail}, status=status)
 
 
 def is_own_page(request: HttpRequest) -> bool:

@@ -6,8 +6,9 @@ from django.core.exceptions import BadRequest
 from django.http import HttpResponse, JsonResponse
 from django.views.decorators.http import require_POST
 
+from access import pin_sessions
 from access.middleware import PanelRequest
-from access.models import Bearer
+from access.models import Bearer, PinSession
 from associates.answers import by, screen
 from associates.views import find, read_ticket, show_coupon
 from redemptions import life, tickets
@@ -60,4 +61,7 @@ def keep(request: PanelRequest, redemption_id: uuid.UUID) -> HttpResponse:
 def lock(request: PanelRequest) -> HttpResponse:
     """Nobody acts at this till any more before it is launched again."""
     Bearer.revoke_at(request.till)
+    if request.bearer.pin_session_id:
+        mine = PinSession.objects.filter(pk=request.bearer.pin_session_id)
+        pin_sessions.end(mine, PinSession.End.LOCKED)
     return HttpResponse(status=204)

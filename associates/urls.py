@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from associates import enrolling, ticket, views
+from associates import approving, enrolling, ticket, views
 
 urlpatterns = [
     path("", views.shell, name="panel"),
@@ -14,7 +14,9 @@ urlpatterns = [
     path("redemptions/<uuid:redemption_id>", views.coupon, name="coupon"),
     path("redemptions/<uuid:redemption_id>/check", views.check, name="check"),
     path("redemptions/<uuid:redemption_id>/extend", views.extend, name="extend"),
-    path("redemptions/<uuid:redemption_id>/undo", views.undo, name="undo"),
+    path("redemptions/<uuid:redemption_id>/undo", approving.undo, name="undo"),
+    path("redemptions/<uuid:redemption_id>/ask-manager", approving.ask_manager, name="ask-manager"),
+    path("redemptions/<uuid:redemption_id>/approve", approving.approve, name="approve"),
     path("redemptions/<uuid:redemption_id>/applied", ticket.applied, name="applied"),
     path("redemptions/<uuid:redemption_id>/keep", ticket.keep, name="keep"),
     path("ticket", ticket.tell, name="ticket"),

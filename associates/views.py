@@ -13,6 +13,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.http import trigger_client_event
 
+from access import till_cookie
 from access.launching import LaunchRefused
 from access.look_ups import meter
 from access.middleware import PanelRequest
@@ -27,7 +28,7 @@ from members.engine import engine
 from members.identity import Phone, read_identity
 from members.models import Member
 from redemptions import actions, life
-from redemptions.errors import CannotUndo, OpenCodeExists, PriceChanged, WrongPoints
+from redemptions.errors import OpenCodeExists, PriceChanged, WrongPoints
 from redemptions.models import PendingRedemption
 from redemptions.settling import see_to
 from redemptions.states import State
@@ -52,7 +53,11 @@ def shell(request: PanelRequest, installation: str) -> HttpResponse:
     """
     found = get_object_or_404(Installation, id=installation, is_active=True)
     request.installation = found
-    context = {"installation": installation, "origins": json.dumps(found.origins)}
+    context = {
+        "installation": installation,
+        "origins": json.dumps(found.origins),
+        "paired": till_cookie.is_kept(request, installation),
+    }
     if request.method == "POST":
         try:
             context["code"] = open_by_post(request, found)
@@ -182,22 +187,6 @@ def check(request: PanelRequest, redemption_id: uuid.UUID) -> HttpResponse:
 
 @screen
 @require_POST
-def undo(request: PanelRequest, redemption_id: uuid.UUID) -> HttpResponse:
-    redemption = find(request, redemption_id, request.POST.get("member", ""))
-    try:
-        asked = actions.Asked(associate=request.associate, by=by(request))
-        # The till answered over the bridge that it took the code off.
-        withdrawn = request.POST.get("withdrawn") == "1"
-        actions.undo(engine=engine(), redemption=redemption, withdrawn=withdrawn, asked=asked)
-    except CannotUndo as error:
-        if redemption.state == State.REFUSED:
-            raise
-        return show_coupon(request, redemption, undo_refused=str(error))
-    return show_coupon(request, redemption)
-
-
-@screen
-@require_POST
 def extend(request: PanelRequest, redemption_id: uuid.UUID) -> HttpResponse:
     """Keep the code longer, once."""
     redemption = find(request, redemption_id, request.POST.get("member", ""))
@@ -218,14 +207,18 @@ def show_coupon(
     redemption: PendingRedemption,
     *,
     undo_refused: str = "",
+    ask_manager: bool = False,
     fresh: bool = False,
 ) -> HttpResponse:
-    """`fresh`: it was asked for just now, so its code goes on the sale without another tap."""
+    """`ask_manager`: what was refused can be done with a manager's PIN. `fresh`: it was asked for
+    just now, so its code goes on the sale without another tap.
+    """
     if redemption.state == State.REFUSED:
         text, status = refusal(redemption)
         response = alert(request, text, status)
     else:
-        context = {**coupon_context(redemption), "undo_refused": undo_refused, "fresh": fresh}
+        context = coupon_context(redemption)
+        context |= {"undo_refused": undo_refused, "ask_manager": ask_manager, "fresh": fresh}
         status = 409 if undo_refused else 200
         response = render(request, "associates/coupon.html", context, status=status)
     # The dialog has done its work, whatever came of it.

@@ -47,6 +47,7 @@ SECRET_KEY_FALLBACKS = [
     secret("SECRET_KEY_FALLBACKS", old) for old in env.list("SECRET_KEY_FALLBACKS", default=[])
 ]
 BLIND_INDEX_KEY = secret("BLIND_INDEX_KEY", env.str("BLIND_INDEX_KEY", default=""))
+PIN_PEPPER = secret("PIN_PEPPER", env.str("PIN_PEPPER", default=""))
 ENCRYPTION_KEYS = env.list("ENCRYPTION_KEYS", default=[])
 if not ENCRYPTION_KEYS and not PRODUCTION:
     ENCRYPTION_KEYS = [throwaway_fernet_key("ENCRYPTION_KEYS")]
@@ -76,6 +77,24 @@ DEMO_INSTALLATION = "demo"
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 ROOT_URLCONF = "loyalty_panel.urls"
 WSGI_APPLICATION = "loyalty_panel.wsgi.application"
+
+# So many proxies stand in front, each of which adds whom it saw to X-Forwarded-For.
+TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
+if TRUSTED_PROXIES < 0:
+    raise ImproperlyConfigured("TRUSTED_PROXIES must be 0 or more: how many proxies are in front.")
+
+
+# People at a shared till
+
+PIN_DIGITS = env.int("PIN_DIGITS", default=6)
+if not 4 <= PIN_DIGITS <= 8:
+    raise ImproperlyConfigured("PIN_DIGITS must be 4 to 8.")
+# So long after the last thing that somebody did, a till where people sign in by PIN is locked.
+IDLE_LOCK_SECONDS = env.int("IDLE_LOCK_SECONDS", default=180)
+if not 30 <= IDLE_LOCK_SECONDS <= 3600:
+    raise ImproperlyConfigured("IDLE_LOCK_SECONDS must be 30 to 3600; 120 to 300 is usual.")
+# That somebody did something is written in batches, at most this often; the tests write them.
+ACTIVE_SECONDS = None if LOYALTY_MODE is Mode.TEST else 5.0
 
 
 # The loyalty engine
@@ -212,6 +231,8 @@ PERIODIC_JOBS = {
     "loyalty_panel.jobs.settle": 1.0,
     "outbox.sweeper.sweep": 5.0,
     "api.idempotency.prune": 3600.0,
+    "access.pin_sessions.end_idle": 15.0,
+    "access.tries.prune": 3600.0,
 }
 
 

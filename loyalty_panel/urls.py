@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from access import till_views
 from access.views import launch
 from loyalty_panel.health import healthz, readyz
 
@@ -14,6 +15,12 @@ urlpatterns = [
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
     path("panel/<slug:installation>/launch", launch, name="launch"),
+    path("panel/<slug:installation>/pair", till_views.pair, name="pair"),
+    path("panel/<slug:installation>/pair/poll", till_views.pair_poll, name="pair-poll"),
+    path("panel/<slug:installation>/pair/leave", till_views.pair_leave, name="pair-leave"),
+    path("panel/<slug:installation>/people/sign-in", till_views.sign_in, name="sign-in"),
+    path("panel/<slug:installation>/people/lock", till_views.lock, name="people-lock"),
+    path("panel/<slug:installation>/people/active", till_views.active, name="active"),
     path("panel/<slug:installation>/", include("associates.urls")),
     path("api/v1/", include("api.urls")),
     path("admin/", admin.site.urls),

@@ -321,11 +321,12 @@ def write_late(redemption: PendingRedemption, made: Redemption) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Who wants points given back, and why. `by` goes into the trail."""
+    """Who wants points given back, and why. `by` and who approved it go into the trail."""
 
     associate: Associate | None = None
     why: str = ""
     by: By | None = None
+    approved_by: Associate | None = None
 
     def kept(self) -> dict[str, Any]:
         return {"undone_by": self.associate, "undone_why": self.why}
@@ -338,7 +339,8 @@ def undo(
     withdrawn: bool = False,
     asked: Asked = Asked(),
 ) -> PendingRedemption:
-    """Give the points back. `withdrawn`: the POS says that it takes the code no more.
+    """Give the points back. `withdrawn`: the POS says that it takes the code no more, or a manager
+    agreed to do it all the same.
 
     The promise is committed first, then the engine is asked; the answer's state tells how far it
     came: reversed, reversing (kept and tried again), or uncertain with `reverse_when_found`.
@@ -382,6 +384,8 @@ def promise_to_reverse(redemption: PendingRedemption, withdrawn: bool, asked: As
 
 def note_undo(redemption: PendingRedemption, asked: Asked, after: dict[str, Any]) -> None:
     if asked.by:
+        if asked.approved_by:
+            after["approved_by"] = f"{asked.approved_by} ({asked.approved_by.pk})"
         before = State.ISSUED if "withdrawn" in after else redemption.state
         asked.by.record("redemption.undone", redemption, before={"state": before}, after=after)
 

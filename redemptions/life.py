@@ -240,6 +240,11 @@ def seconds_left(redemption: PendingRedemption, now: datetime | None = None) -> 
     return max(int((redemption.lease_until - since).total_seconds()), 0)
 
 
+def is_withdrawn(redemption: PendingRedemption) -> bool:
+    """As WITHDRAWN asks the database."""
+    return redemption.applied_at is None or redemption.withdrawn_at is not None
+
+
 def is_frozen(redemption: PendingRedemption) -> bool:
     return _issued(redemption).filter(frozen_until__gt=Now()).exists()
 

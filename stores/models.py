@@ -96,6 +96,17 @@ class Installation(models.Model):
         help_text="Sales that say they come from here, one word a line, are recorded and not "
         "delivered to the engine.",
     )
+    pairing = models.BooleanField(
+        "tills are paired",
+        default=True,
+        help_text="A till that comes without a launch of the POS's may show a code, and be paired "
+        "by it. Switch it off where the POS signs launches.",
+    )
+    undo_of_others_needs_manager = models.BooleanField(
+        "undo of others' needs a manager",
+        default=False,
+        help_text="To undo what another associate redeemed takes a manager's own PIN.",
+    )
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 

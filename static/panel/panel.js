@@ -23,6 +23,7 @@
   const said = byId("said");
   const dialogs = byId("dialog");
   const start = [...result.children];
+  const people = window.loyaltyPeople;
   let bearer = null;
   let launching = null;
   let failed = null;
@@ -61,7 +62,7 @@
   const hostOrNone = new Promise((resolve) => { hostIsKnown = resolve; });
 
   // What proves who is here: a code that came with the page, else a token of the POS. The demo asks
-  // for nothing.
+  // for nothing; a till that is paired has its key, in the address or in a cookie.
   async function proof() {
     const { code, refused } = page.dataset;
     if (refused) throw new Error(refused);
@@ -69,26 +70,43 @@
       delete page.dataset.code;
       return { code };
     }
+    if (people.isPaired()) return people.key();
     await hostOrNone;
     if (!host?.can("launch.request")) return {};
     return { token: (await host.ask("launch.request", {})).token };
   }
 
   async function trade() {
-    const body = JSON.stringify(await proof());
+    await people.settle();
+    const proven = await proof();
     const answer = await fetch(page.dataset.launch, {
       method: "POST",
       // The one that is held ends with the new one.
       headers: { "Content-Type": "application/json", ...(bearer && { Authorization: `Bearer ${bearer.token}` }) },
-      body,
-      credentials: "omit",
+      body: JSON.stringify(proven),
+      // Only a till that no POS launches has a cookie.
+      credentials: proven.token || proven.code ? "omit" : "same-origin",
       cache: "no-store",
     });
     const told = await answer.json().catch(() => ({}));
+    if (told.next) throw new NobodyHere(told);
     if (!answer.ok) throw new Error(told.detail || "This panel could not be opened.");
+    take(told);
+    sale.id ||= told.sale ?? "";
+  }
+
+  function take(told) {
     const life = told.expires_in * 1000;
     bearer = { token: told.bearer, until: performance.now() + life - Math.min(RENEW_BEFORE_MS, life / 2) };
-    sale.id ||= told.sale ?? "";
+    people.signedIn(told);
+  }
+
+  // The till is not paired, or nobody is signed in at it: what the server says to show.
+  class NobodyHere extends Error {
+    constructor(answer) {
+      super("Nobody is signed in.");
+      this.answer = answer;
+    }
   }
 
   // Single flight: however many requests wait for a bearer, one launch serves them all.
@@ -99,8 +117,13 @@
 
   const begin = () => {
     alertRegion.replaceChildren();
+    launch().then(open, sayWhyNot());
+  };
+
+  const open = () => {
+    if (page.classList.contains("over")) result.replaceChildren(...start);
     page.classList.remove("over");
-    launch().then(() => document.body.dispatchEvent(new Event("panel:ready")), sayWhyNot());
+    document.body.dispatchEvent(new Event("panel:ready"));
   };
 
   const ready = () => (bearer && performance.now() < bearer.until ? Promise.resolve() : launch());
@@ -116,7 +139,41 @@
     if (held) alertRegion.lastChild.focus();
   };
 
+  // Who may act here is asked for: what was asked before and not answered yet never comes.
+  const leave = () => {
+    bearer = null;
+    for (const asking of document.querySelectorAll(".htmx-request")) htmx.trigger(asking, "htmx:abort");
+    forget();
+    dialogs.replaceChildren();
+    result.replaceChildren();
+    failed = null;
+    said.textContent = "";
+    till.textContent = "";
+    byId("session").textContent = "";
+    page.classList.add("over");
+  };
+
+  const askWho = (answer) => {
+    leave();
+    people.show(answer);
+  };
+
+  people.serve({
+    begin,
+    leave,
+    askWho,
+    signedIn(told) {
+      take(told);
+      open();
+    },
+    cannotAsk: () => say("No connection. Check the network, then try again.", null, "again"),
+  });
+
   const sayWhyNot = (elt) => (error) => {
+    if (error instanceof NobodyHere) {
+      askWho(error.answer);
+      return;
+    }
     if (!(error instanceof TypeError)) {
       sessionOver(`${error.message} Reload the panel to go on.`);
       return;
@@ -135,6 +192,8 @@
 
   on("htmx:configRequest", ({ detail }) => {
     detail.headers.Authorization = `Bearer ${bearer.token}`;
+    // What somebody does here keeps them signed in; what the page asks of its own accord does not.
+    if (/click|submit|change|panel:person/.test(detail.triggeringEvent?.type)) detail.headers["X-By-Person"] = "1";
     if (detail.verb !== "post") return;
     if (sale.id) detail.parameters.sale = sale.id;
     if (withdrawn.has(detail.elt)) detail.parameters.withdrawn = "1";
@@ -312,7 +371,7 @@
 
   if (mayHaveHost) {
     const tooLong = setTimeout(() => {
-      till.textContent = "Not connected to the till.";
+      if (!people.isPaired()) till.textContent = "Not connected to the till.";
       hostIsKnown();
     }, NO_HOST_AFTER_MS);
     panelBridge.connect(origins, {

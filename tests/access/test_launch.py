@@ -64,13 +64,13 @@ ASKERS: dict[str, tuple[dict[str, Any], int]] = {
         {"headers": {"Origin": "http://testserver", "Sec-Fetch-Site": "cross-site"}},
         403,
     ),
-    "another machine": ({"REMOTE_ADDR": "192.0.2.7"}, 403),
-    "another machine over IPv6": ({"REMOTE_ADDR": "2001:db8::7"}, 403),
-    "nobody knows who": ({"REMOTE_ADDR": ""}, 403),
+    "another machine": ({"REMOTE_ADDR": "192.0.2.7"}, 401),
+    "another machine over IPv6": ({"REMOTE_ADDR": "2001:db8::7"}, 401),
+    "nobody knows who": ({"REMOTE_ADDR": ""}, 401),
     "this machine over IPv6": ({"REMOTE_ADDR": "::1"}, 200),
     "another machine by our name": (
         {"REMOTE_ADDR": "192.0.2.7", "headers": {"X-Forwarded-For": "127.0.0.1"}},
-        403,
+        401,
     ),
 }
 
@@ -97,12 +97,15 @@ def test_a_launch_is_posted(demo: None, method: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "installation", ["nowhere", "Demo", "a" * 1_000], ids=["nowhere", "capitals", "long"]
+    "name", ["nowhere", "Demo", "a" * 1_000], ids=["nowhere", "capitals", "long"]
 )
-def test_an_unknown_installation_is_not_there(demo: None, installation: str) -> None:
-    answer = launch(f"/panel/{installation}/launch")
-    assert answer.status_code == 404
-    assert "seed_demo" in answer.json()["detail"]
+def test_an_unknown_installation_is_as_one_whose_tills_are_not_paired(
+    demo: None, name: str, till: Till
+) -> None:
+    Installation.objects.filter(id="shop").update(pairing=False)
+    answer = launch(f"/panel/{name}/launch")
+    assert answer.status_code == 403
+    assert answer.json() == launch("/panel/shop/launch").json()
 
 
 def test_outside_the_demo_there_is_no_log_in_without_a_token(
@@ -110,8 +113,7 @@ def test_outside_the_demo_there_is_no_log_in_without_a_token(
 ) -> None:
     assert settings.DEMO is False
     answer = launch("/panel/shop/launch")
-    assert answer.status_code == 403
-    assert answer.json() == {"detail": "This panel must be opened by the point of sale."}
+    assert (answer.status_code, answer.json()) == (401, {"next": "pair"})
     assert Bearer.objects.count() == 0
 
 
@@ -146,8 +148,8 @@ def test_a_till_that_is_closed_is_passed_over(demo: None) -> None:
 
 
 def test_a_launch_never_crosses_installations(demo: None, till: Till) -> None:
-    # The other installation has a till, and nobody who could stand at it.
-    assert launch("/panel/shop/launch").status_code == 404
+    """The demo's log-in is for the demo's own panel."""
+    assert launch("/panel/shop/launch").json() == {"next": "pair"}
 
 
 @pytest.mark.parametrize("body", ["null", "[]", "{", "\0", '"token"'])

@@ -23,7 +23,8 @@ def small_targets(page: Page) -> list[str]:
     """What can be pressed and is lower or narrower than a thumb needs, or lies outside."""
     low: list[str] = page.evaluate(
         """(least) => [...document.querySelectorAll("a, button, summary, label.box, input")]
-            .filter((each) => each.checkVisibility() && !["hidden", "checkbox"].includes(each.type))
+            .filter((each) => each.checkVisibility())
+            .filter((each) => !["hidden", "checkbox", "radio"].includes(each.type))
             .filter((each) => {
                 const {width, height, left, right} = each.getBoundingClientRect();
                 return height < least || width < least || left < 0 || right > innerWidth;

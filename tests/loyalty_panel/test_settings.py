@@ -76,6 +76,12 @@ SECRETS: dict[str, tuple[str, str | None, str]] = {
         throwaway_secret("BLIND_INDEX_KEY"),
         "BLIND_INDEX_KEY is a default",
     ),
+    "PIN_PEPPER missing": ("PIN_PEPPER", None, "PIN_PEPPER is not set"),
+    "PIN_PEPPER the demo's": (
+        "PIN_PEPPER",
+        throwaway_secret("PIN_PEPPER"),
+        "PIN_PEPPER is a default",
+    ),
     "ENCRYPTION_KEYS missing": ("ENCRYPTION_KEYS", None, "ENCRYPTION_KEYS is not set"),
     "ENCRYPTION_KEYS empty": ("ENCRYPTION_KEYS", "", "ENCRYPTION_KEYS is not set"),
     "ENCRYPTION_KEYS short": ("ENCRYPTION_KEYS", "Zk3u8d", "ENCRYPTION_KEYS is shorter than 32"),

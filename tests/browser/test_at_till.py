@@ -1,0 +1,376 @@
+"""A till that no POS launches: paired by a code, people by PIN, locked when nobody is there."""
+
+import json
+import re
+import threading
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import requests
+from playwright.sync_api import Browser, FrameLocator, Page, expect
+
+from sandbox.control import Sandbox
+from tests.browser.axe import complaints
+from tests.browser.conftest import ARGUMENTS
+from tests.browser.fit import expect_it_fits
+from tests.browser.till import Till
+from tests.support.servers import Database, Panel, running_panel, sqlite_database
+
+pytestmark = pytest.mark.browser
+
+PIN, TILL, START = "274951", "Till 1", re.compile(r'id="start-pin">(\d+)<')
+TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
+
+
+class Admin:
+    """The manager of the demo, in a browser of their own."""
+
+    def __init__(self, panel: Panel) -> None:
+        self.panel = panel
+        self.url = f"{panel.url}/admin/"
+        self.http = requests.Session()
+        self.http.trust_env = False
+        self.post("login/", username="manager", password="demo-manager", next="/admin/")
+
+    def post(self, path: str, **fields: str) -> str:
+        page = self.http.get(self.url + path, timeout=30)
+        token = {"csrfmiddlewaretoken": TOKEN.search(page.text)[1]}
+        answer = self.http.post(self.url + path, {**token, **fields}, timeout=30)
+        assert answer.ok, answer.text
+        return answer.text
+
+    def pair(self, code: str, till: str) -> None:
+        seen = self.post("access/pairingrequest/pair/", code=code)
+        number = re.search(rf'value="(\d+)">{till}', seen)[1]
+        self.post("access/pairingrequest/pair/", code=code, till=number, answer="approve")
+
+    def start_pin(self, associate_id: int) -> str:
+        act = {"action": "start_pin", "_selected_action": str(associate_id)}
+        return START.search(self.post("access/person/", **act))[1]
+
+
+@pytest.fixture(scope="module")
+def _own_panel(
+    _sandbox: Sandbox, output_dir: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Panel]:
+    """Without the demo's automatic log-in."""
+    log = output_dir / f"at-till-{uuid.uuid4().hex}.log"
+    with (
+        sqlite_database(tmp_path_factory.mktemp("at-till")) as database,
+        running_panel(_sandbox, database, log, LOYALTY_MODE="test") as panel,
+    ):
+        yield panel
+
+
+@pytest.fixture
+def panel(_own_panel: Panel, sandbox: Sandbox) -> Panel:
+    """Nothing is paired, and nobody has a PIN."""
+    _own_panel.database.clear()
+    tables = "approval bearer pinsession pairedtill pairingrequest pin tries"
+    for table in tables.split():
+        _own_panel.database.execute(f"DELETE FROM access_{table}")
+    return _own_panel
+
+
+@pytest.fixture
+def admin(panel: Panel) -> Admin:
+    return Admin(panel)
+
+
+@pytest.fixture
+def at_till(page: Page, panel: Panel) -> Till:
+    page.goto(panel.address)
+    return Till(page, panel.address)
+
+
+def id_of(database: Database, code: str) -> int:
+    return int(database.execute("SELECT id FROM stores_associate WHERE code = ?", code)[0][0])
+
+
+def press(page: Page, digits: str) -> None:
+    """On the number pad."""
+    for digit in digits:
+        page.get_by_role("button", name=digit, exact=True).click()
+
+
+def expect_fit_to_be_seen(page: Page) -> None:
+    """Axe is content in light and dark, and it fits into the narrowest frame."""
+    was = page.viewport_size
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        assert not complaints(page, of_colour_only=scheme == "dark")
+    page.emulate_media(color_scheme="light")
+    page.set_viewport_size({"width": 320, "height": 640})
+    expect_it_fits(page)
+    page.set_viewport_size(was)
+
+
+def paired(page: Page, admin: Admin) -> None:
+    code = page.locator("#pairing-code")
+    expect(code).to_have_text(re.compile(r"^\w{4}-\w{4}$"))
+    admin.pair(code.inner_text(), "Till 1")
+
+
+def signed_in(page: Page, admin: Admin, database: Database, code: str, name: str) -> None:
+    """With a PIN of their own, from the names that the till shows."""
+    start = admin.start_pin(id_of(database, code))
+    page.reload()
+    page.get_by_role("button", name=name, exact=True).click()
+    for digits, then in ((start, "of your own"), (PIN, "once more"), (PIN, f"· {TILL}")):
+        page.locator("#pin").press_sequentially(digits)
+        expect(page.get_by_text(then)).to_be_visible()
+    expect(page.get_by_text("· Till 1")).to_be_visible()
+
+
+@pytest.mark.provokes(401, 422)
+def test_from_a_code_to_a_redemption(at_till: Till, admin: Admin, database: Database):
+    page = at_till.page
+    expect(page.get_by_role("region", name="Pair this till")).to_be_visible()
+    assert at_till.focused() == "body"
+    assert "Ana P" not in page.content()
+    expect_fit_to_be_seen(page)
+    code = page.locator("#pairing-code").inner_text()
+    paired(page, admin)
+    expect(page.get_by_text("Nobody here has a PIN yet")).to_be_visible()
+    expect_fit_to_be_seen(page)
+
+    start = admin.start_pin(id_of(database, "ana"))
+    page.get_by_role("button", name="Look again").click()
+    expect_fit_to_be_seen(page)
+    page.get_by_role("button", name="Ana P.", exact=True).click()
+    expect_fit_to_be_seen(page)
+    press(page, start)
+    expect(page.get_by_text("Choose a PIN of your own")).to_be_visible()
+    press(page, "123456")
+    press(page, "123456")
+    expect(at_till.alert).to_contain_text("Choose digits that follow no pattern")
+    press(page, PIN)
+    expect(page.get_by_text("Type your new PIN once more.")).to_be_visible()
+    press(page, PIN)
+
+    expect(page.get_by_text("Ana Pardo · Till 1")).to_be_visible()
+    at_till.look_up_mara()
+    at_till.redeemed("$5 off")
+    page.reload()
+    expect(page.get_by_text("Ana Pardo · Till 1")).to_be_visible()
+    at_till.look_up_mara()
+    log = admin.panel.log.read_text()
+    assert code not in log and f'"{PIN}"' not in log and f"={PIN}" not in log
+
+
+@pytest.mark.provokes(401)
+def test_lock_empties_the_screen_and_the_pin_opens_it_again(
+    at_till: Till, admin: Admin, database: Database
+):
+    page = at_till.page
+    paired(page, admin)
+    expect(page.get_by_text("Nobody here has a PIN yet")).to_be_visible()
+    signed_in(page, admin, database, "ana", "Ana P.")
+    at_till.look_up_mara()
+
+    page.get_by_role("button", name="Lock", exact=True).click()
+
+    expect(page.get_by_role("region", name="PIN")).to_contain_text("Ana P.")
+    assert "Mara" not in page.content() and "mara@" not in page.content()
+    assert page.locator("#query").input_value() == ""
+    page.keyboard.type("918273")
+    expect(at_till.alert).to_contain_text("don't belong together")
+    page.keyboard.type(PIN)
+    expect(page.get_by_text("Ana Pardo · Till 1")).to_be_visible()
+
+    page.get_by_role("button", name="End shift").click()
+    expect(page.get_by_role("region", name="Who are you?")).to_be_visible()
+
+
+@pytest.mark.provokes(401)
+def test_when_nobody_was_there_the_next_tap_finds_it_locked(
+    at_till: Till, admin: Admin, database: Database
+):
+    page = at_till.page
+    paired(page, admin)
+    expect(page.get_by_text("Nobody here has a PIN yet")).to_be_visible()
+    signed_in(page, admin, database, "ana", "Ana P.")
+    at_till.look_up_mara()
+    database.execute("UPDATE access_pinsession SET active_at = ?", "2020-01-01 00:00:00")
+
+    at_till.offer("$5 off").click()
+
+    expect(page.get_by_role("region", name="PIN")).to_be_visible()
+    assert "Mara" not in page.content()
+    expect(at_till.dialog).to_have_count(0)
+
+
+@pytest.mark.provokes(401)
+def test_a_till_whose_browser_keeps_nothing_is_told_what_to_allow(at_till: Till, panel: Panel):
+    page = at_till.page
+    expect(page.locator("#pairing-code")).to_have_text(re.compile(r"^\w{4}-\w{4}$"))
+    page.context.clear_cookies()
+
+    expect(page.get_by_role("region", name="This browser keeps nothing")).to_contain_text(
+        f"Allow cookies for 127.0.0.1:{panel.url.rpartition(':')[2]}"
+    )
+    expect_fit_to_be_seen(page)
+
+
+@pytest.mark.provokes(401)
+def test_a_tills_own_address_needs_no_cookie_and_leaves_no_key_behind(
+    page: Page, admin: Admin, panel: Panel, database: Database
+):
+    till = str(database.execute("SELECT MIN(id) FROM stores_till")[0][0])
+    told = admin.post("access/pairedtill/add/", till=till)
+    address = re.search(r'id="till-address">([^<]+)<', told)[1]
+    page.route(
+        "**/*",
+        lambda route: route.continue_(
+            headers={k: v for k, v in route.request.headers.items() if k != "cookie"}
+        ),
+    )
+    page.goto(address)
+
+    expect(page.get_by_text("Nobody here has a PIN yet")).to_be_visible()
+    assert page.url == panel.address
+    assert page.evaluate("history.state") is None
+    key = address.partition("#till=")[2]
+    assert key not in page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}])")
+    start = admin.start_pin(id_of(database, "ana"))
+    page.get_by_role("button", name="Look again").click()
+    page.get_by_role("button", name="Ana P.", exact=True).click()
+    press(page, start)
+    expect(page.get_by_text("Choose a PIN of your own")).to_be_visible()
+
+
+@pytest.mark.provokes(401, 409, 422)
+def test_what_cannot_be_undone_alone_is_undone_with_a_managers_pin(
+    at_till: Till, admin: Admin, database: Database
+):
+    page = at_till.page
+    paired(page, admin)
+    expect(page.get_by_text("Nobody here has a PIN yet")).to_be_visible()
+    signed_in(page, admin, database, "mel", "Mel S.")
+    page.get_by_role("button", name="End shift").click()
+    expect(page.get_by_role("region", name="Who are you?")).to_be_visible()
+    signed_in(page, admin, database, "ana", "Ana P.")
+    at_till.look_up_mara()
+    at_till.redeemed("$5 off")
+    database.execute("UPDATE redemptions_pendingredemption SET applied_at = requested_at")
+
+    at_till.undo()
+    expect(at_till.coupon).to_contain_text("The code is still on the sale")
+    page.get_by_role("button", name="Ask a manager").click()
+    expect(at_till.dialog).to_contain_text("the shop pays for it")
+    expect(at_till.dialog.get_by_text("Ana P.")).to_have_count(0)
+    expect_fit_to_be_seen(page)
+    approve = at_till.dialog.get_by_role("button", name="Approve and undo")
+    press(page, "918273")
+    approve.click()
+    expect(at_till.dialog.get_by_role("alert")).to_contain_text("don't belong together")
+    press(page, PIN)
+    approve.click()
+
+    expect(at_till.coupon).to_contain_text("are back")
+    at_till.expect_points("640")
+    (kept,) = database.execute("SELECT after FROM audit_entry WHERE act = 'redemption.undone'")
+    assert "Mel Sato" in str(kept)
+
+
+def test_many_guesses_at_once_over_sockets_get_five_looks(
+    panel: Panel, admin: Admin, database: Database
+):
+    till = str(database.execute("SELECT MIN(id) FROM stores_till")[0][0])
+    key = admin.post("access/pairedtill/add/", till=till).partition("#till=")[2].partition("<")[0]
+    ana = str(id_of(database, "ana"))
+    start = admin.start_pin(int(ana))
+
+    def guess(number: int) -> int:
+        told = {"till": key, "associate": ana, "pin": f"{number:06}"}
+        return requests.post(f"{panel.address}people/sign-in", json=told, timeout=60).status_code
+
+    with ThreadPoolExecutor(10) as pool:
+        got = Counter(pool.map(guess, (n for n in range(60) if f"{n:06}" != start)))
+
+    assert got[401] == 5 and set(got) == {401, 429}
+    log = panel.log.read_text()
+    assert key not in log and start not in log
+
+
+# In the frame of a POS on another site
+
+
+@pytest.fixture
+def pos_page(panel: Panel) -> Iterator[str]:
+    """A POS that can only open an address: `localhost` is another site than `127.0.0.1`."""
+
+    class Pos(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(f'<iframe src="{panel.address}" width=380 height=700>'.encode())
+
+        def log_message(self, *_words: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Pos)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    origin = f"http://localhost:{server.server_port}"
+    panel.database.execute("UPDATE stores_installation SET origins = ?", f'["{origin}"]')
+    yield origin
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def framed(
+    request: pytest.FixtureRequest, browser: Browser, chromium: str, tmp_path: Path, pos_page: str
+) -> Iterator[FrameLocator]:
+    """The panel in that frame, in a browser with these settings for cookies."""
+    profile = tmp_path / "Default"
+    profile.mkdir()
+    (profile / "Preferences").write_text(json.dumps({"profile": request.param}))
+    context = browser.browser_type.launch_persistent_context(
+        tmp_path, executable_path=chromium, args=ARGUMENTS
+    )
+    (page,) = context.pages
+
+    page.goto(pos_page)
+    yield page.frame_locator("iframe")
+    context.close()
+
+
+@pytest.mark.parametrize(
+    "framed",
+    [{"cookie_controls_mode": 0}, {"cookie_controls_mode": 1}],
+    ids=["third-party cookies allowed", "blocked"],
+    indirect=True,
+)
+def test_in_a_foreign_frame_a_paired_till_is_known_after_the_frame_is_loaded_anew(
+    framed: FrameLocator, admin: Admin, database: Database
+):
+    code = framed.locator("#pairing-code")
+    expect(code).to_have_text(re.compile(r"^\w{4}-\w{4}$"))
+    admin.pair(code.inner_text(), TILL)
+    expect(framed.get_by_text("Nobody here has a PIN yet")).to_be_visible()
+    start = admin.start_pin(id_of(database, "ana"))
+
+    framed.owner.page.reload()
+    framed.get_by_role("button", name="Ana P.", exact=True).click()
+    for digits, then in ((start, "of your own"), (PIN, "once more"), (PIN, f"· {TILL}")):
+        framed.locator("#pin").press_sequentially(digits)
+        expect(framed.get_by_text(then)).to_be_visible()
+    framed.owner.page.reload()
+    expect(framed.get_by_text(f"Ana Pardo · {TILL}")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    "framed",
+    [{"default_content_setting_values": {"cookies": 2}}],
+    ids=["all cookies blocked"],
+    indirect=True,
+)
+def test_in_a_foreign_frame_that_keeps_nothing_it_says_what_to_allow(framed: FrameLocator):
+    expect(framed.get_by_role("region", name="This browser keeps nothing")).to_be_visible()
