@@ -21,7 +21,7 @@ from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
 
-MARA = "mara@example.com"
+MARA, RUTH = "mara@example.com", "ruth@example.com"
 ABOUT = re.compile(r'data-about="([0-9a-f-]{36})"')
 MEMBER = re.compile(r"/members/([0-9a-f-]{36})/")
 
@@ -145,17 +145,19 @@ def walk_the_tour(till: TillPage, desk: TillDesk) -> None:
     desk.wait_for_report("told")
     until(lambda: sandbox.redemptions()[-1]["order_id"], "the engine knows of the sale")
     assert sandbox.balance(MARA) == 178
-    sandbox.adjust(MARA, 462)
 
+    desk.attach(RUTH)
     sandbox.fault("POST /redemptions", "drop_after")
-    lost = till.redeem(till.ask(till.look_up(MARA))).text
+    page = till.look_up(RUTH)
+    lost = till.redeem(till.ask(page)).text
+    member = MEMBER.search(page)[1]
     assert "We are checking" in lost
     coupon = f"/panel/demo/redemptions/{ABOUT.search(lost)[1]}?member={member}"
     until(
         lambda: code_of(till.http.get(till.panel.url + coupon)),
         "the code of the lost answer is found",
     )
-    assert sandbox.balance(MARA) == 140
+    assert sandbox.balance(RUTH) == 22_800  # the first of her offers is $25 off
 
 
 @pytest.mark.parametrize("begun", ["start.lock", "sandbox.log", "seed.log", "worker.log"])
