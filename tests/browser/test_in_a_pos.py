@@ -31,7 +31,12 @@ def site() -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def installed(_panel: Panel, site: Site) -> Installed:
-    return Installed(_panel, site)
+    """Whose tills are launched by the POS alone."""
+    made = Installed(_panel, site)
+    _panel.database.execute(
+        "UPDATE stores_installation SET pairing = ? WHERE id = ?", False, made.id
+    )
+    return made
 
 
 @pytest.fixture
