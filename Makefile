@@ -48,8 +48,9 @@ format: setup  ## Put the code into the shape that `check` asks for
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-screenshots: setup  ## Take pictures of every state for docs/screens.md
+screenshots: setup  ## Take pictures of every state for docs/screens.md, and of the till
 	$(BIN)/python scripts/screenshots.py
+	$(BIN)/python scripts/till_pictures.py
 
 bench: setup  ## Measure a look-up beside the engine and beside a naive view (about 10 minutes)
 	@PYTHONPATH=scripts $(BIN)/python -m bench.look_up $(if $(quick),--quick)

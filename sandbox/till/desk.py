@@ -189,7 +189,7 @@ class Desk:
             raise refuse_act("unknown", "Pay by card or cash.", 422)
         for coupon in ticket.coupons:
             self.book.set_code(coupon.terms.record, "used", ticket.id)
-        ticket.state, ticket.paid_by = "completed", paid_by
+        ticket.state, ticket.paid_by, ticket.clerk = "completed", paid_by, self.clerk().id
         ticket.completed_at = datetime.now(UTC).isoformat(timespec="seconds")
         sold = json.dumps(sale_report(ticket))
         self.book.report(ticket.id, "sales", sold, f"sale-{ticket.id}")

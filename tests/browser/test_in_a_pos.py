@@ -31,7 +31,12 @@ def site() -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def installed(_panel: Panel, site: Site) -> Installed:
-    return Installed(_panel, site)
+    """Whose tills are launched by the POS alone."""
+    made = Installed(_panel, site)
+    _panel.database.execute(
+        "UPDATE stores_installation SET pairing = ? WHERE id = ?", False, made.id
+    )
+    return made
 
 
 @pytest.fixture
@@ -40,11 +45,9 @@ def viewport() -> ViewportSize:
 
 
 @pytest.fixture
-def pos(context: BrowserContext, panel: Panel, installed: Installed) -> Iterator[Pos]:
-    """Closed at the end: what is exposed to a page stays with it."""
-    page = context.new_page()
-    yield Pos(page, panel, installed)
-    page.close()
+def pos(context: BrowserContext, panel: Panel, installed: Installed) -> Pos:
+    """In a page of its own: what is exposed to one stays with it. The context closes it."""
+    return Pos(context.new_page(), panel, installed)
 
 
 @pytest.fixture

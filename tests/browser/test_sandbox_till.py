@@ -41,11 +41,13 @@ def shop(keys_file: Path) -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def desk(shop: Sandbox, panel_api: PanelApi, keys_file: Path) -> TillDesk:
+def desk(shop: Sandbox, panel_api: PanelApi, keys_file: Path) -> Iterator[TillDesk]:
     shop.reset()
     panel_api.forget()
     write_keys(keys_file, panel_api)
-    return TillDesk(shop)
+    desk = TillDesk(shop)
+    yield desk
+    desk.wait_until_all_is_told()
 
 
 @pytest.fixture
@@ -98,7 +100,7 @@ class TillScreen:
         return {"code": code, "redemptionId": "r1", **more}
 
     def choose_customer(self, sought: str) -> None:
-        self.press("Find customer F4")
+        self.press("Find customer")
         self.page.get_by_role("searchbox", name="Name, email or phone").fill(sought)
         self.page.get_by_role("button", name=re.compile(re.escape(sought))).click()
 
@@ -218,6 +220,12 @@ def test_another_clerk_and_a_lock_are_told(till: TillScreen) -> None:
     till.press("Ben Okafor")
     expect(locked).to_be_hidden()
     expect(till.page.get_by_role("combobox", name="Clerk")).to_have_value("ben")
+
+
+def test_a_network_that_goes_and_comes_is_told(till: TillScreen) -> None:
+    for offline in (True, False):
+        till.page.context.set_offline(offline)
+    assert till.told("network", times=2) == [{"online": False}, {"online": True}]
 
 
 @pytest.mark.provokes(423)

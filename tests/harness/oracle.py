@@ -235,11 +235,17 @@ class Trial:
                 yield f"the till was given {code.code} of {code.id}, which has no such code"
             elif code.reversed_answer == 200 and row.state not in {"reversed", "disputed"}:
                 yield f"the till was told that {code.id} is reversed; it is {row.state}"
-            if len(code.used_by) > 1:
-                yield f"the code of {code.id} was taken by {len(code.used_by)} sales"
+            taken = {sale for sale in code.used_by if not self.was_taken_back(sale)}
+            if len(taken) > 1:
+                yield f"the code of {code.id} was taken by {len(taken)} sales"
         for row in self.evidence.rows:
             if row.act_key not in self.history.keys:
                 yield f"{row.id} was made under {row.act_key}, which no till sent"
+
+    def was_taken_back(self, pos_id: str) -> bool:
+        """Voided before the engine heard of it: its codes are free again, for another sale, too."""
+        void = self.history.sales[pos_id].void
+        return void is not None and void.body.get("refund") is False
 
     def nothing_went_back_unasked(self) -> Iterator[str]:
         """A till still took the code, or nobody had given it up."""
