@@ -28,6 +28,8 @@ CODE_LENGTH = 8
 CODE_LIVES = timedelta(minutes=10)
 OPEN_PER_ADDRESS = 3
 OPEN_IN_ALL = 300
+# Of one address in ten minutes, with those given up: a page that is loaded anew asks anew.
+ASKED_PER_ADDRESS = 30
 FORGOTTEN_AFTER = timedelta(days=7)
 NO_SUCH_CODE = (
     "No till is waiting with this code. Compare it with the one on the till's screen; it lasts for "
@@ -129,8 +131,7 @@ def ask(installation: Installation, address: str, browser: str) -> tuple[str, st
     Raises TooManyRequests, at three that are open from one address, and at many in all.
     """
     close_expired()
-    if PairingRequest.objects.filter(state=PairingRequest.State.OPEN).count() >= OPEN_IN_ALL:
-        raise TooManyRequests("Too many tills are waiting to be paired. Try again in ten minutes.")
+    check_not_too_many(address[:64])
     code, poll = new_code(), secrets.token_urlsafe(32)
     for slot in range(1, OPEN_PER_ADDRESS + 1):
         # Asked of the database alone: two that ask at once would both see the slot free.
@@ -149,6 +150,14 @@ def ask(installation: Installation, address: str, browser: str) -> tuple[str, st
         f"{OPEN_PER_ADDRESS} tills of this network are waiting to be paired. Pair or refuse those "
         "in the admin, or try again in ten minutes."
     )
+
+
+def check_not_too_many(address: str) -> None:
+    """Raises TooManyRequests."""
+    rows = PairingRequest.objects.filter(created_at__gt=Now() - CODE_LIVES)
+    is_flood = rows.filter(state=PairingRequest.State.OPEN).count() >= OPEN_IN_ALL
+    if is_flood or rows.filter(address=address).count() >= ASKED_PER_ADDRESS:
+        raise TooManyRequests("Too many tills ask to be paired. Try again in ten minutes.")
 
 
 def close_expired() -> None:

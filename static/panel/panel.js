@@ -148,7 +148,7 @@
     result.replaceChildren();
     failed = null;
     said.textContent = "";
-    till.textContent = "";
+    if (people.isPaired()) till.textContent = "";
     byId("session").textContent = "";
     page.classList.add("over");
   };

@@ -133,6 +133,16 @@ def test_those_that_expired_make_room_too(device):
     assert device.post("pair").status_code == 200
 
 
+def test_to_ask_and_give_up_again_and_again_ends_too(device, monkeypatch):
+    monkeypatch.setattr(pairing, "ASKED_PER_ADDRESS", 5)
+    for _ in range(5):
+        device.post("pair/leave", poll=device.post("pair").json()["poll"])
+
+    assert device.post("pair").status_code == 429
+    PairingRequest.objects.update(created_at=Now() - timedelta(minutes=11))
+    assert device.post("pair").status_code == 200
+
+
 def test_many_addresses_cannot_flood_the_list(device, monkeypatch):
     monkeypatch.setattr(pairing, "OPEN_IN_ALL", 2)
     for number in range(2):
