@@ -11,6 +11,7 @@ from django.utils.text import capfirst
 
 from access import people_admin  # noqa: F401 - registers its pages
 from access.keys import ApiKey, LaunchSecret, TwoAreLive, WebhookSecret
+from access.launching import LaunchCode, UsedToken
 from access.look_ups import LookUps
 from access.models import Bearer
 from audit.audited import Audited
@@ -56,6 +57,27 @@ class LookUpsAdmin(LookOnly, admin.ModelAdmin):
     list_filter = (("refused_at", admin.EmptyFieldListFilter), "hour")
     list_select_related = ("till__store", "associate")
     search_fields = ("till__name", "associate__name")
+
+
+@admin.register(UsedToken)
+class UsedTokenAdmin(LookOnly, admin.ModelAdmin):
+    """Launch tokens of the last minutes, which are good no more."""
+
+    list_display = ("installation", "expires_at")
+    exclude = ("jti_sha256",)
+    list_select_related = ("installation",)
+    search_fields = ("installation__id", "installation__name")
+
+
+@admin.register(LaunchCode)
+class LaunchCodeAdmin(LookOnly, admin.ModelAdmin):
+    """Panels that a POS opened by posting a token, of the last day."""
+
+    list_display = ("till", "associate", "expires_at", "used_at")
+    list_filter = (("used_at", admin.EmptyFieldListFilter),)
+    list_select_related = ("till__store", "associate")
+    search_fields = ("till__name", "associate__name")
+    exclude = ("code_sha256",)
 
 
 COLUMNS = ("label", "installation", "created_at", "revoked_at")

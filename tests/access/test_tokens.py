@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import time
 import uuid
 from collections.abc import Callable
@@ -172,12 +173,12 @@ WRONG: dict[str, tuple[Callable[[], dict[str, Any]], str]] = {
     "by another installation": (lambda: {"iss": "other"}, "iss must be shop"),
     "the POS clock ahead": (
         lambda: {"iat": now() + 40, "nbf": now() + 40, "exp": now() + 100},
-        "The POS clock that signed this is 40 s ahead.",
+        r"The POS clock that signed this is (40|3\d) s ahead\.",
     ),
-    "not to be used yet": (lambda: {"nbf": now() + 30}, "is 30 s ahead."),
+    "not to be used yet": (lambda: {"nbf": now() + 30}, r"is (30|2\d) s ahead\."),
     "the POS clock behind": (
         lambda: {"iat": now() - 90, "nbf": now() - 90, "exp": now() - 30},
-        "about 90 s behind",
+        r"about 9\d s behind",
     ),
     "too long-lived": (lambda: {"exp": now() + 3600}, "lives for 3600 s. The most is 120 s"),
     "ended before it began": (lambda: {"exp": now() - 5}, "lives for -5 s."),
@@ -200,7 +201,7 @@ WRONG: dict[str, tuple[Callable[[], dict[str, Any]], str]] = {
 def test_a_token_that_says_something_wrong_is_refused_in_words(
     secret: LaunchSecret, changes: Callable[[], dict[str, Any]], words: str
 ) -> None:
-    assert words in refused(launch(signed(secret, **changes())))
+    assert re.search(words, refused(launch(signed(secret, **changes()))))
     assert not Associate.objects.exists()
 
 

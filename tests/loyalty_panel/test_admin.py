@@ -19,13 +19,16 @@ from access.models import (
     Approval,
     Badge,
     Bearer,
+    LaunchCode,
     LaunchSecret,
+    LookUps,
     PairedTill,
     PairingRequest,
     Person,
     Pin,
     PinSession,
     Tries,
+    UsedToken,
     WebhookSecret,
 )
 from api.models import KeyedCall
@@ -53,6 +56,7 @@ every_model = pytest.mark.parametrize("model", REGISTERED, ids=lambda model: mod
 LEDGERS = [PendingRedemption, Consent, LastKnown, Member, Delivery, Attempt, PeriodicJob]
 LEDGERS += [Entry, Sale, KeyedCall, OutsideSystem, Enrolment]
 LEDGERS += [PairingRequest, PinSession, Approval, Tries, Pin, Badge]
+LEDGERS += [LookUps, UsedToken, LaunchCode]
 # Issued and revoked, and never changed.
 ISSUED = [ApiKey, WebhookSecret, LaunchSecret]
 every_ledger = pytest.mark.parametrize("model", LEDGERS, ids=lambda model: model.__name__)
@@ -135,6 +139,9 @@ def rows_of_a_paired_till(till: Till, ana: Associate) -> list[Row]:
         Tries.objects.create(subject="associate:1", shown="Ana", wrong=5, wait_until=soon),
         Pin.objects.create(encoded="x", **here),
         Badge.objects.create(installation=place, sha256="1", **here),
+        LookUps.objects.create(till=till, hour=soon, count=601, refused_at=soon),
+        UsedToken.objects.create(installation=place, jti_sha256="1", expires_at=soon),
+        LaunchCode.objects.create(till=till, code_sha256="1", expires_at=soon, **here),
         Person.objects.get(pk=ana.pk),
     ]
 

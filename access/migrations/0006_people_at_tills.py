@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("access", "0005_look_ups"),
-        ("stores", "0010_pairing_and_undo_of_others"),
+        ("stores", "0004_pairing_and_undo_of_others"),
     ]
 
     operations = [
