@@ -45,8 +45,9 @@ class Leg:
 # The Python and the Django to come, with the pins of their own.
 NEXT_VENV = (".venv-next", "requirements-next.txt")
 
-# More than there are cores, for many tests wait: for a process to start, a deadline, an answer.
-BESIDE = ("-n", "4", "--dist", "loadgroup")
+# More than there are cores, for many tests wait: for a process to start, a deadline, an answer. A
+# file keeps to one process: the servers that it starts would else start in each.
+BESIDE = ("-n", "4", "--dist", "loadfile")
 # A browser draws while its test waits.
 BROWSERS_BESIDE = ("-n", "3", "--dist", "worksteal")
 

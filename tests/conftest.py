@@ -5,7 +5,6 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.conf import settings
@@ -18,6 +17,7 @@ from members.models import Member
 from offers.catalogue import catalogue
 from sandbox.control import Sandbox
 from stores.models import Associate, Installation, Store, Till
+from tests.contract.till import PanelApi
 from tests.support.servers import Database, postgres_database, sqlite_database
 
 
@@ -27,9 +27,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    keep_together(items)
     most = config.getoption("at_most")
     if most is None:
         return
@@ -42,17 +40,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             left.append(item)
     config.hook.pytest_deselected(items=left)
     items[:] = [item for item in items if item not in set(left)]
-
-
-def keep_together(items: list[pytest.Item]) -> None:
-    """Of those that run side by side, who share a fixture of their file share a process.
-
-    Else what it starts, a server as a rule, would be started in each. `--dist loadgroup` heeds it.
-    """
-    for item in items:
-        known: dict[str, Any] = item._fixtureinfo.name2fixturedefs  # type: ignore[attr-defined]
-        if any(found[-1].scope in {"module", "package"} for found in known.values()):
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -105,6 +92,26 @@ def each_database(
         (pytest.fail if os.environ.get("REQUIRE_ALL") == "1" else pytest.skip)(missing)
     with postgres_database() as database:
         yield database
+
+
+@pytest.fixture(scope="module")
+def panel_api() -> Iterator[PanelApi]:
+    """For the sandbox's till: a panel's API that does as it is told."""
+    panel = PanelApi()
+    yield panel
+    panel.close()
+
+
+@pytest.fixture(scope="module")
+def keys_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("till") / "till.json"
+
+
+@pytest.fixture(scope="module")
+def till_sandbox(keys_file: Path) -> Iterator[Sandbox]:
+    """One with a till, whose keys are read anew each time."""
+    with Sandbox.start(till=keys_file) as sandbox:
+        yield sandbox
 
 
 @pytest.fixture

@@ -22,30 +22,12 @@ MARA, RUTH = "mara@example.com", "ruth@example.com"
 OK = {"ok": True, "payload": {}}
 
 
-@pytest.fixture(scope="module")
-def panel_api() -> Iterator[PanelApi]:
-    panel = PanelApi()
-    yield panel
-    panel.close()
-
-
-@pytest.fixture(scope="module")
-def keys_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("till") / "till.json"
-
-
-@pytest.fixture(scope="module")
-def shop(keys_file: Path) -> Iterator[Sandbox]:
-    with Sandbox.start(till=keys_file) as sandbox:
-        yield sandbox
-
-
 @pytest.fixture
-def desk(shop: Sandbox, panel_api: PanelApi, keys_file: Path) -> Iterator[TillDesk]:
-    shop.reset()
+def desk(till_sandbox: Sandbox, panel_api: PanelApi, keys_file: Path) -> Iterator[TillDesk]:
+    till_sandbox.reset()
     panel_api.forget()
     write_keys(keys_file, panel_api)
-    desk = TillDesk(shop)
+    desk = TillDesk(till_sandbox)
     yield desk
     desk.wait_until_all_is_told()
 

@@ -24,31 +24,13 @@ FIVE_OFF, FOR_DOLLARS, TOTE, TREAT, PERCENT, MUG, ONLINE = (
 )
 
 
-@pytest.fixture(scope="module")
-def panel_api() -> Iterator[PanelApi]:
-    panel = PanelApi()
-    yield panel
-    panel.close()
-
-
-@pytest.fixture(scope="module")
-def keys_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("till") / "till.json"
-
-
-@pytest.fixture(scope="module")
-def shop(keys_file: Path) -> Iterator[Sandbox]:
-    with Sandbox.start(till=keys_file) as sandbox:
-        yield sandbox
-
-
 @pytest.fixture
-def till(shop: Sandbox, panel_api: PanelApi, keys_file: Path) -> Iterator[TillDesk]:
+def till(till_sandbox: Sandbox, panel_api: PanelApi, keys_file: Path) -> Iterator[TillDesk]:
     """A fresh till with nothing on the sale."""
-    shop.reset()
+    till_sandbox.reset()
     panel_api.forget()
     write_keys(keys_file, panel_api)
-    desk = TillDesk(shop)
+    desk = TillDesk(till_sandbox)
     desk.empty()
     yield desk
     panel_api.answers.clear()
@@ -476,14 +458,14 @@ def test_a_locked_till_does_nothing_and_signs_nothing(till: TillDesk) -> None:
 
 
 def test_a_fresh_till_has_something_on_its_first_sale(
-    shop: Sandbox, panel_api: PanelApi, keys_file: Path
+    till_sandbox: Sandbox, panel_api: PanelApi, keys_file: Path
 ) -> None:
     write_keys(keys_file, panel_api)
-    shop.reset()
-    fresh = TillDesk(shop)
+    till_sandbox.reset()
+    fresh = TillDesk(till_sandbox)
     assert fresh.ticket["total"] == 4_300
     series = fresh.ticket["id"]
-    shop.reset()
+    till_sandbox.reset()
     assert fresh.ticket["id"] != series
 
 
