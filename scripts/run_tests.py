@@ -49,7 +49,7 @@ NEXT_VENV = (".venv-next", "requirements-next.txt")
 # file keeps to one process: the servers that it starts would else start in each.
 BESIDE = ("-n", "4", "--dist", "loadfile")
 # A browser draws while its test waits.
-BROWSERS_BESIDE = ("-n", "3", "--dist", "worksteal")
+BROWSERS_BESIDE = ("-n", "3", "--dist", "loadfile")
 
 # What it reads is not there before the last leg.
 OUTPUT_APART = "--ignore=tests/output"
