@@ -213,7 +213,7 @@ def test_while_the_engine_is_down_it_waits(
 def test_a_birthday_waits_until_the_engine_shows_the_member(
     kept: Enrolment, sandbox: Sandbox, work_off: Callable[[], None]
 ) -> None:
-    sandbox.switch(new_customer_delay_seconds=0.6)
+    sandbox.switch(new_customer_delay_seconds=3)
     work_off()
     work_off()
     assert states("birthday") == [State.PENDING]
