@@ -299,7 +299,7 @@ class Trial:
 
     def may_be_disputed(self, row: Row) -> bool:
         if row.reason in CANNOT_TELL:
-            return self.is_ambiguous(row)
+            return self.is_ambiguous(row) or (self.was_lost(row) and self.looks_taken(row))
         if row.reason == "reversal_refused":
             return self.is_going_back_unseen(row)
         # Sold past the point of no return: reading told that the points had gone back.
@@ -313,6 +313,13 @@ class Trial:
         others = sum(could_be(row, made) for made in self.unclaimed) > 1
         online = any(could_be(row, made) for made in self.online)
         return self.was_lost(row) and (online or others)
+
+    def looks_taken(self, row: Row) -> bool:
+        """A refund took as many points: its row in the history could be the redemption's."""
+        return any(
+            moved["kind"] == "refund" and moved["points"] == -row.points
+            for moved in self.evidence.ledger
+        )
 
     def is_going_back_unseen(self, row: Row) -> bool:
         """The engine's answer to giving it back was lost, and a second asking is refused.
