@@ -54,8 +54,11 @@ Step = Callable[[PendingRedemption, Ticket], str]
 def hear(event: Event, ticket: Ticket, by: By) -> list[PendingRedemption]:
     """Do what follows for the codes of this ticket. Those that changed.
 
-    Only what was made in the same store is touched, whatever a page says.
+    Only what was made in the same store is touched, whatever a page says. Without the ticket's id
+    only what a till took off is known: codes that wait for a sale have no ticket either.
     """
+    if not ticket.id and event != Event.REMOVED:
+        return []
     changed = []
     with transaction.atomic():
         if event == Event.VOIDED:
@@ -72,10 +75,11 @@ def hear(event: Event, ticket: Ticket, by: By) -> list[PendingRedemption]:
 def concerned(ticket: Ticket) -> Iterable[PendingRedemption]:
     """Issued ones of that ticket, and those whose code is on it. Locked in a sale's order."""
     named = PendingRedemption.objects.with_codes(list(ticket.codes)[:MOST_CODES]).values("pk")
+    theirs = Q(pk__in=named) | (Q(ticket=ticket.id) & ~Q(ticket=""))
     return list(
         PendingRedemption.objects.select_for_update(of=("self",))
         .select_related("installation")
-        .filter(made_in(ticket.store), Q(ticket=ticket.id) | Q(pk__in=named), state=State.ISSUED)
+        .filter(made_in(ticket.store), theirs, state=State.ISSUED)
         .order_by("pk")
     )
 

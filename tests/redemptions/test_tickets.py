@@ -158,6 +158,15 @@ def test_another_store_touches_nothing(hear, code, installation, event):
 
 
 @pytest.mark.parametrize("event", list(Event))
+def test_without_a_ticket_no_code_that_waits_for_one_is_touched(hear, code, event):
+    assert code.ticket == ""
+    before = PendingRedemption.objects.values().get(pk=code.pk)
+    hear(event, "", "LP-ANOTHER")
+    assert PendingRedemption.objects.values().get(pk=code.pk) == before
+    assert acts() == []
+
+
+@pytest.mark.parametrize("event", list(Event))
 @pytest.mark.parametrize("state", [s for s in State if s != State.ISSUED])
 def test_what_is_not_issued_is_left_as_it_is(row, store, event, state):
     made = row(state)
