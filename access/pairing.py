@@ -16,7 +16,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from access import tries
-from access.keys import digest
+from access.keys import digest, new_secret
 from access.pins import keyed
 from audit.models import Entry
 from audit.record import NOWHERE, Where, Who, record
@@ -132,7 +132,7 @@ def ask(installation: Installation, address: str, browser: str) -> tuple[str, st
     """
     close_expired()
     check_not_too_many(address[:64])
-    code, poll = new_code(), secrets.token_urlsafe(32)
+    code, poll = new_code(), new_secret()
     for slot in range(1, OPEN_PER_ADDRESS + 1):
         # Asked of the database alone: two that ask at once would both see the slot free.
         with suppress(IntegrityError), transaction.atomic():
@@ -281,7 +281,7 @@ def answer(request: PairingRequest, user: AbstractBaseUser, till: Till | None) -
 
 def make_address(till: Till, user: AbstractBaseUser) -> tuple[PairedTill, str]:
     """Pair a till by a key that stands in its address: the key is told this once."""
-    key = secrets.token_urlsafe(32)
+    key = new_secret()
     made = PairedTill.objects.create(
         till=till, key_sha256=digest(key), by_address=True, paired_by=str(user)[:200]
     )
