@@ -11,7 +11,7 @@ MANAGE := LOYALTY_MODE=test $(BIN)/python manage.py
 COMPILE := $(BIN)/uv pip compile --quiet --system-certs --universal --generate-hashes \
 	--custom-compile-command 'make requirements'
 
-.PHONY: help setup demo test harness mutants check format screenshots bench bench-money \
+.PHONY: help setup demo test next harness mutants check format screenshots bench bench-money \
 	bench-redeem bench-quota bench-backlog requirements
 
 help:  ## List the targets
@@ -25,8 +25,11 @@ setup:  ## Make .venv and install what requirements-dev.txt pins
 demo: setup  ## Run the panel, its worker and a sandbox engine with made-up customers
 	@$(BIN)/python scripts/demo.py
 
-test: setup  ## Run all tests: SQLite, browser, PostgreSQL, the next Python and Django, what they wrote
-	@$(BIN)/python scripts/run_tests.py
+test: setup  ## Run all tests: on SQLite, in the browser, on PostgreSQL, then read what they wrote
+	@$(BIN)/python scripts/run_tests.py test
+
+next: setup  ## Run the quick tests on the next Python and Django
+	@$(BIN)/python scripts/run_tests.py next
 
 harness: setup  ## Random histories while processes are killed (n=2000, seed=, databases=sqlite,postgres)
 	@PYTHONPATH=scripts $(BIN)/python -m tests.harness $(foreach word,n seed only keys databases, \

@@ -144,5 +144,5 @@ NEXT_PYTHON = Need(
     (),
     find_next_python,
     "Install one beside the Python you have; where it is not on PATH, type:"
-    " make test PYTHON_NEXT=/where/it/is/bin/python3.13",
+    " make next PYTHON_NEXT=/where/it/is/bin/python3.13",
 )

@@ -1,4 +1,4 @@
-"""Run the test legs one after the other, keep what each wrote, and sum up.
+"""Run the legs of `make test` or `make next` one after the other; keep what each wrote, and sum up.
 
 REQUIRE_ALL=1 makes a leg fail, instead of being skipped, when the machine lacks a program for it
 that apt brings.
@@ -10,10 +10,11 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,11 +46,12 @@ class Leg:
 # The Python and the Django to come, with the pins of their own.
 NEXT_VENV = (".venv-next", "requirements-next.txt")
 
-# More than there are cores, for many tests wait: for a process to start, a deadline, an answer. A
-# file keeps to one process: the servers that it starts would else start in each.
-BESIDE = ("-n", "4", "--dist", "loadfile")
+# A file keeps to one process: the servers that it starts would else start in each.
+BY_FILE = ("--dist", "loadfile", "--no-loadscope-reorder")
+# More than there are cores, for many tests wait: for a process to start, a deadline, an answer.
+BESIDE = ("-n", "4", *BY_FILE)
 # A browser draws while its test waits.
-BROWSERS_BESIDE = ("-n", "3", "--dist", "loadfile")
+BROWSERS_BESIDE = ("-n", "3", *BY_FILE)
 
 # What it reads is not there before the last leg.
 OUTPUT_APART = "--ignore=tests/output"
@@ -58,21 +60,31 @@ OUTPUT_APART = "--ignore=tests/output"
 APART = ("--ignore=tests/contract", OUTPUT_APART)
 FIRST_ONE = ("--at-most", "1")
 
-# What kills, races and waits finds nothing that only the next Python or Django would break, and
-# neither does the second value of a parameter; there is no browser in its venv. The last leg reads
-# what the others wrote: no log may hold a customer's data.
+# It reads what the others wrote: no log may hold a customer's data.
+LAST = Leg("output", ("tests/output",))
 LEGS = [
     Leg("sqlite", (*BESIDE, "-m", "not browser and not storm", OUTPUT_APART)),
-    Leg("browser", (*BROWSERS_BESIDE, "-m", "browser"), (CHROMIUM, PLAYWRIGHT)),
-    Leg("postgres", (*BESIDE, "-m", "database and not browser"), (POSTGRES,), on_postgres=True),
+    Leg("browser", (*BROWSERS_BESIDE, "-m", "browser", "tests/browser"), (CHROMIUM, PLAYWRIGHT)),
+    Leg(
+        "postgres",
+        (*BESIDE, "-m", "database", "--ignore=tests/browser", *APART),
+        (POSTGRES,),
+        on_postgres=True,
+    ),
+    LAST,
+]
+# What kills, races and waits finds nothing that only the next Python or Django would break, and
+# neither does the second value of a parameter; there is no browser in its venv.
+NEXT_LEGS = [
     Leg(
         "next",
         (*BESIDE, "-m", "not slow", *FIRST_ONE, "--ignore=tests/browser", *APART),
         (NEXT_PYTHON,),
         on_next=True,
     ),
-    Leg("output", ("tests/output",)),
+    LAST,
 ]
+RUNS = {"test": LEGS, "next": NEXT_LEGS}
 
 
 @dataclass(frozen=True)
@@ -89,20 +101,21 @@ class Outcome:
         return f"  {self.leg.name:<10}{self.word:<9}{self.seconds:6.0f} s"
 
 
-def main() -> int:
+def main(legs: Sequence[Leg]) -> int:
     shutil.rmtree(OUTPUT, ignore_errors=True)
     OUTPUT.mkdir(parents=True)
     with ExitStack() as running:
-        needs = (CHROMIUM, PLAYWRIGHT, POSTGRES, NEXT_PYTHON)
-        places = {need: need.provide() for need in needs}
-        env = environment(places[CHROMIUM])
+        # Each has tests that start servers on PostgreSQL.
+        needs = [POSTGRES, *(need for leg in legs for need in leg.needs)]
+        places = {need: need.provide() for need in dict.fromkeys(needs)}
+        env = environment(places.get(CHROMIUM))
+        env["TESTS_SHARED_DIR"] = running.enter_context(tempfile.TemporaryDirectory())
         if programs := places[POSTGRES]:
             log = OUTPUT / "postgres-server.log"
             env["POSTGRES_URL"] = running.enter_context(temporary_postgres(programs, log))
-        running.enter_context(next_venv_made_meanwhile(places))
         outcomes = [
             run(leg, env, places) if all(places[need] for need in leg.needs) else without(leg)
-            for leg in LEGS
+            for leg in legs
         ]
     return sum_up(outcomes, [need for need, place in places.items() if place is None])
 
@@ -146,30 +159,6 @@ def commands(leg: Leg, places: Places) -> list[list[str]]:
 
 def set_next_up(places: Places) -> list[str]:
     return [str(places[NEXT_PYTHON]), "scripts/setup_venv.py", *NEXT_VENV]
-
-
-@contextmanager
-def next_venv_made_meanwhile(places: Places) -> Iterator[None]:
-    """Installing is mostly waiting. The leg sets it up again, which waits for this one to end.
-
-    What goes wrong here is told there.
-    """
-    if places[NEXT_PYTHON] is None:
-        yield
-        return
-    quiet = subprocess.DEVNULL
-    with subprocess.Popen(
-        set_next_up(places),
-        cwd=ROOT,
-        stdin=quiet,
-        stdout=quiet,
-        stderr=quiet,
-        start_new_session=True,
-    ) as setting_up:
-        try:
-            yield
-        finally:
-            interrupt(setting_up)
 
 
 def tee(command: list[str], env: Mapping[str, str], log: Path) -> int:
@@ -226,4 +215,4 @@ if __name__ == "__main__":
     # SIGINT as well: a shell starts background jobs with it ignored, and so would pytest be.
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGTERM, stop)
-    sys.exit(main())
+    sys.exit(main(RUNS[sys.argv[1]]))

@@ -1,5 +1,6 @@
 """What every test may ask for. Set LOYALTY_MODE=test to run pytest by hand (`make test` does)."""
 
+import gc
 import os
 import uuid
 from collections import Counter
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.db import connection
+from django.test import TransactionTestCase
 
 from audit import append_only
 from connectors.yotpo.client import Yotpo
@@ -18,6 +20,7 @@ from offers.catalogue import catalogue
 from sandbox.control import Sandbox
 from stores.models import Associate, Installation, Store, Till
 from tests.contract.till import PanelApi
+from tests.support.emptying import empty
 from tests.support.servers import Database, postgres_database, sqlite_database
 
 
@@ -27,7 +30,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+TESTS = Path(__file__).resolve().parent
+
+# Thousands of tests are made in one go and stay until the end: to look for garbage among them took
+# a quarter of that time, in every process.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        check_its_leg(item)
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    # Files are given out in this order, and a long one at the end would be waited for.
+    items.sort(key=lambda item: item.path not in slow)
     most = config.getoption("at_most")
     if most is None:
         return
@@ -39,7 +59,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if seen[test] > most:
             left.append(item)
     config.hook.pytest_deselected(items=left)
-    items[:] = [item for item in items if item not in set(left)]
+    gone = set(left)
+    items[:] = [item for item in items if item not in gone]
+
+
+def check_its_leg(item: pytest.Item) -> None:
+    """A leg looks for its mark in some folders only. Raises UsageError."""
+    room = item.path.relative_to(TESTS).parts[0]
+    marks = {mark.name for mark in item.iter_markers()}
+    if "browser" in marks and room != "browser":
+        raise pytest.UsageError(f"{item.nodeid}: tests with the mark `browser` stand in browser/.")
+    if "database" in marks and room in {"browser", "contract", "output"}:
+        raise pytest.UsageError(f"{item.nodeid}: nobody looks here for the mark `database`.")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -49,13 +80,14 @@ def _static_files_are_looked_for_when_asked_for() -> None:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker) -> None:
-    """A test that commits is cleaned up after by DELETE or TRUNCATE, which the trail refuses."""
-    emptying = {"sqlite": append_only.SQLITE, "postgresql": ["audit_entry_refuses_truncate"]}
-    on = " ON audit_entry" if connection.vendor == "postgresql" else ""
-    with django_db_blocker.unblock():
-        dropped = [f"DROP TRIGGER {name}{on}" for name in emptying[connection.vendor]]
-        append_only.run(dropped, connection)
+def django_db_setup(django_db_setup: None, django_db_blocker) -> Iterator[None]:
+    """A test that commits is cleaned up after by DELETE, which the trail refuses."""
+    if connection.vendor == "sqlite":
+        with django_db_blocker.unblock():
+            append_only.run([f"DROP TRIGGER {name}" for name in append_only.SQLITE], connection)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _case: empty())
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -70,7 +70,7 @@ def test_a_next_python_that_is_missing_fails_nothing_and_is_said_loudly(monkeypa
     summary = capsys.readouterr().out
     assert "!!! 1 test legs skipped: next" in summary
     assert "!!! Python 3.13 or newer is missing. Install one" in summary
-    assert "make test PYTHON_NEXT=" in summary
+    assert "make next PYTHON_NEXT=" in summary
 
 
 def test_the_next_leg_sets_its_venv_up_with_that_python_and_tests_with_it(ran):
@@ -81,18 +81,6 @@ def test_the_next_leg_sets_its_venv_up_with_that_python_and_tests_with_it(ran):
     assert set_up == ["/usr/bin/python3.13", "scripts/setup_venv.py", *venv]
     assert tests[0] == str(run_tests.ROOT / ".venv-next" / "bin" / "python")
     assert tests[1:5] == ["-m", "pytest", "-m", "not slow"]
-
-
-def test_that_venv_is_made_while_other_legs_run(monkeypatch):
-    monkeypatch.setattr(run_tests, "set_next_up", lambda _places: ["sleep", "60"])
-    started = []
-    popen = run_tests.subprocess.Popen
-    monkeypatch.setattr(
-        run_tests.subprocess, "Popen", lambda *a, **k: started.append(popen(*a, **k)) or started[-1]
-    )
-    with run_tests.next_venv_made_meanwhile(FOUND):
-        assert len(started) == 1
-    assert started[0].returncode is not None, "it outlived the legs"
 
 
 def test_a_set_up_that_fails_where_that_python_exists_is_a_failure(ran):

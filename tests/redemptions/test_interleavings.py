@@ -43,7 +43,11 @@ from tests.support.interleaving import (
     wait_for_the_disk,
 )
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.database,
+    pytest.mark.slow,
+]
 
 OPENING, COST = 700, 500
 CANCEL = "cancellation_completed"

@@ -1,5 +1,6 @@
 """Real server processes for tests: the web server with a database of its own."""
 
+import fcntl
 import functools
 import os
 import shutil
@@ -98,7 +99,7 @@ def sqlite_database(folder: Path, *, seeded: bool = True) -> Iterator[Database]:
     """A file of its own, as `seed_demo` leaves it; not there yet unless `seeded`."""
     file = folder / f"{uuid.uuid4().hex}.sqlite3"
     if seeded:
-        shutil.copy(Path(seeded_file().name) / "seeded", file)
+        shutil.copy(seeded_file(), file)
     yield Database(f"sqlite:///{file}")
 
 
@@ -112,23 +113,47 @@ def postgres_database() -> Iterator[Database]:
     on_server(server, "DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
 
 
-# Making all tables takes seconds, copying them none: once for a process and a kind of database.
+# Making all tables takes seconds, copying them none: whoever needs one first makes it for all.
 
 
 @functools.cache
-def seeded_file() -> TemporaryDirectory[str]:
-    """Its folder, with the file `seeded` in it."""
-    folder = TemporaryDirectory()
-    seed(f"sqlite:///{Path(folder.name) / 'seeded'}")
-    return folder
+def shared_folder() -> tuple[Path, object]:
+    """Of all processes of a run, which `make test` names; else this one's. What keeps it beside."""
+    told = os.environ.get("TESTS_SHARED_DIR")
+    if told:
+        return Path(told), None
+    own = TemporaryDirectory()
+    return Path(own.name), own
+
+
+@contextmanager
+def one_at_a_time(what: str) -> Iterator[Path]:
+    """Of all processes of a run; the others wait. Yields a file that is there once it is made."""
+    folder, _ = shared_folder()
+    with (folder / f"{what}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # until it is closed
+        yield folder / what
+
+
+@functools.cache
+def seeded_file() -> Path:
+    with one_at_a_time("seeded.sqlite3") as made:
+        if not made.exists():
+            being_made = made.with_suffix(".new")
+            seed(f"sqlite:///{being_made}")
+            being_made.rename(made)
+    return made
 
 
 @functools.cache
 def seeded_name(server: str) -> str:
-    name = f"seeded_{uuid.uuid4().hex[:12]}"
-    on_server(server, "CREATE DATABASE {}", name)
-    seed(urlunsplit(urlsplit(server)._replace(path=f"/{name}")))
-    return name
+    with one_at_a_time("seeded-postgres") as made:
+        if not made.exists():
+            name = f"seeded_{uuid.uuid4().hex[:12]}"
+            on_server(server, "CREATE DATABASE {}", name)
+            seed(urlunsplit(urlsplit(server)._replace(path=f"/{name}")))
+            made.write_text(name)
+        return made.read_text()
 
 
 def seed(url: str) -> None:
