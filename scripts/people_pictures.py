@@ -35,9 +35,9 @@ def main() -> int:
         sandbox = running.enter_context(Sandbox.start(rate=None))
         database = running.enter_context(sqlite_database(folder))
         # Without the demo's automatic log-in.
-        mode = {"LOYALTY_MODE": "test"}
-        log = folder / "panel.log"
-        panel = running.enter_context(running_panel(sandbox, database, log, **mode))
+        panel = running.enter_context(
+            running_panel(sandbox, database, folder / "panel.log", LOYALTY_MODE="test")
+        )
         playwright = running.enter_context(sync_playwright())
         browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
         page = browser.new_context(locale="en-US", reduced_motion="reduce").new_page()

@@ -11,6 +11,12 @@ PIN, TILL, START = "274951", "Till 1", re.compile(r'id="start-pin">(\d+)<')
 TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 
 
+def found(pattern: re.Pattern[str], page: str) -> str:
+    match = pattern.search(page)
+    assert match, f"The page has no {pattern.pattern}."
+    return match[1]
+
+
 class Admin:
     """The manager of the demo, in a browser of their own."""
 
@@ -23,23 +29,24 @@ class Admin:
 
     def post(self, path: str, **fields: str) -> str:
         page = self.http.get(self.url + path, timeout=30)
-        token = {"csrfmiddlewaretoken": TOKEN.search(page.text)[1]}
+        token = {"csrfmiddlewaretoken": found(TOKEN, page.text)}
         answer = self.http.post(self.url + path, {**token, **fields}, timeout=30)
         assert answer.ok, answer.text
         return answer.text
 
     def pair(self, code: str, till: str) -> None:
         seen = self.post("access/pairingrequest/pair/", code=code)
-        number = re.search(rf'value="(\d+)">{till}', seen)[1]
+        number = found(re.compile(rf'value="(\d+)">{till}'), seen)
         self.post("access/pairingrequest/pair/", code=code, till=number, answer="approve")
 
     def start_pin(self, associate_id: int) -> str:
         act = {"action": "start_pin", "_selected_action": str(associate_id)}
-        return START.search(self.post("access/person/", **act))[1]
+        return found(START, self.post("access/person/", **act))
 
 
 def id_of(database: Database, code: str) -> int:
-    return int(database.execute("SELECT id FROM stores_associate WHERE code = ?", code)[0][0])
+    [(number,)] = database.execute("SELECT id FROM stores_associate WHERE code = ?", code)
+    return int(str(number))
 
 
 def press(page: Page, digits: str) -> None:
