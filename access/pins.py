@@ -187,7 +187,7 @@ def check(till: Till, claim: Claim, pin: str, what: str = "pin_session.start") -
 
 
 def hold(associate: Associate) -> None:
-    """Until the transaction's end nobody takes this PIN away. Raises PinRefused where it is gone."""
+    """Nobody takes this PIN away before the transaction ends. Raises PinRefused: it is gone."""
     if Pin.objects.select_for_update().filter(associate=associate).first() is None:
         raise PinRefused
 
