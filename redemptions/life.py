@@ -53,15 +53,20 @@ def bind(redemption: PendingRedemption, ticket: str) -> None:
     redemption.refresh_from_db()
 
 
-def extend(redemption: PendingRedemption) -> None:
+def extend(redemption: PendingRedemption, *, by: By | None = None) -> None:
     """Keep it longer, once, by the lease's own length from its end, or from now when it is over.
 
-    Raises CannotExtend.
+    `by` goes into the trail. Raises CannotExtend.
     """
+    before = {"lease_until": redemption.lease_until}
     end = Greatest(F("lease_until"), Now()) + lease_of(redemption.installation)
     extended = _issued(redemption).filter(lease_extended=False, gone_at=None)
-    done = extended.update(lease_until=end, next_check_at=end, lease_extended=True)
-    redemption.refresh_from_db()
+    with transaction.atomic():
+        done = extended.update(lease_until=end, next_check_at=end, lease_extended=True)
+        redemption.refresh_from_db()
+        if done and by:
+            after = {"lease_until": redemption.lease_until}
+            by.record("redemption.extended", redemption, before=before, after=after)
     if not done:
         raise CannotExtend(WHY_NOT.get(State(redemption.state), "It was kept longer once already."))
 
