@@ -51,9 +51,10 @@ format: setup  ## Put the code into the shape that `check` asks for
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-screenshots: setup  ## Take pictures of every state for docs/screens.md, and of the till
+screenshots: setup  ## Take the pictures of the docs again
 	$(BIN)/python scripts/screenshots.py
 	$(BIN)/python scripts/till_pictures.py
+	$(BIN)/python scripts/people_pictures.py
 
 bench: setup  ## Measure a look-up beside the engine and beside a naive view (about 10 minutes)
 	@PYTHONPATH=scripts $(BIN)/python -m bench.look_up $(if $(quick),--quick)

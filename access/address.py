@@ -1,7 +1,12 @@
 """Where a request comes from, as far as that can be believed."""
 
+import ipaddress
+
 from django.conf import settings
 from django.http import HttpRequest
+
+# What one line is given as a rule (RFC 6177): whoever has it has all of its addresses.
+IPV6_NETWORK = 64
 
 
 def address_of(request: HttpRequest) -> str:
@@ -17,3 +22,17 @@ def address_of(request: HttpRequest) -> str:
     if len(told) < settings.TRUSTED_PROXIES:
         return peer
     return told[-settings.TRUSTED_PROXIES][:64] or peer
+
+
+def network_of(request: HttpRequest) -> str:
+    """What tries are counted by: the address, of IPv6 its network of 64 bits."""
+    address = address_of(request)
+    try:
+        known = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if known.version == 4:
+        return address
+    if known.ipv4_mapped:
+        return str(known.ipv4_mapped)
+    return str(ipaddress.ip_network((known.packed, IPV6_NETWORK), strict=False))

@@ -11,7 +11,7 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 
 from access import pairing, pin_sessions, pins, tries
-from access.address import address_of
+from access.address import network_of
 from access.models import (
     Approval,
     Badge,
@@ -82,7 +82,7 @@ class PairingRequestAdmin(LookOnly, admin.ModelAdmin):
 
     def find(self, request: Any, typed: TypedCode) -> PairingRequest | None:
         try:
-            return pairing.find(typed.cleaned_data["code"], address_of(request), request.user)
+            return pairing.find(typed.cleaned_data["code"], network_of(request), request.user)
         except (pairing.NoSuchCode, tries.MustWait) as error:
             typed.add_error("code", str(error))
             return None

@@ -11,7 +11,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from access import at_till, pairing, pin_sessions, pins, till_cookie
-from access.address import address_of
+from access.address import network_of
 from access.at_till import ask_who, bearer_answer, body_of, told_key
 from access.middleware import PanelRequest, bearer_required
 from access.models import PinSession
@@ -48,7 +48,7 @@ def pair(request: HttpRequest, installation: str) -> HttpResponse:
         return refusal(403, at_till.NOT_HERE)
     browser = request.headers.get("User-Agent", "")
     try:
-        code, poll = pairing.ask(place, address_of(request), browser)
+        code, poll = pairing.ask(place, network_of(request), browser)
     except pairing.TooManyRequests as error:
         return refusal(429, str(error))
     log.info("till.pairing_asked", installation=installation)

@@ -74,6 +74,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "rate-limited": (429, "Too many requests with this API key"),
     "engine-busy": (429, "The loyalty engine is busy"),
     "internal": (500, "Something went wrong here"),
+    "database-unavailable": (503, "The panel's database is busy or can't be reached"),
     "engine-unavailable": (503, "The loyalty engine can't be reached"),
     "engine-misconfigured": (503, "The loyalty engine does not accept our credentials"),
     "reply-lost": (503, "The loyalty engine's answer was lost"),

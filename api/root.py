@@ -26,7 +26,7 @@ KEY_HEADER = {
     "example": "4b0f6c1e-9d0a-4c69-8f5e-6f6f0a9e1d7c",
 }
 # What any call may answer.
-EVERYWHERE = ("unauthorized", "rate-limited", "internal")
+EVERYWHERE = ("unauthorized", "rate-limited", "internal", "database-unavailable")
 WITH_BODY = ("length-required", "too-large")
 
 

@@ -12,8 +12,10 @@ from django.views.decorators.http import require_safe
 
 from api.problems import Problem, problem_of, respond
 from api.root import api
+from database.errors import AWAY
 
 View = Callable[..., HttpResponse]
+LATER = "Send the same again; if it is a POST, with the same Idempotency-Key."
 INTERNAL = "It was logged. If it was a POST, send the same again with the same Idempotency-Key."
 
 
@@ -27,7 +29,7 @@ def answering(view: View) -> View:
             check_length(request)
             response = view(request, *args, **kwargs)
         except Exception as error:  # noqa: BLE001 - every answer is a problem that can be read
-            response = respond(problem_of(error) or unexpected(request))
+            response = respond(problem_of(error) or unexpected(request, error))
         if isinstance(response, HttpResponseNotAllowed):
             response = respond(not_allowed(response["Allow"]))
         response["Cache-Control"] = "no-store"
@@ -45,9 +47,11 @@ def check_length(request: HttpRequest) -> None:
         raise Problem("length-required", "Send the body whole, with a Content-Length.")
 
 
-def unexpected(request: HttpRequest) -> Problem:
+def unexpected(request: HttpRequest, error: Exception) -> Problem:
     """Sent while the exception is handled, so that the log has its traceback."""
     got_request_exception.send(sender=None, request=request)
+    if isinstance(error, AWAY):
+        return Problem("database-unavailable", LATER, headers={"Retry-After": "1"})
     return Problem("internal", INTERNAL)
 
 

@@ -13,7 +13,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.http import trigger_client_event
 
-from access import till_cookie
+from access import heartland, till_cookie
 from access.launching import LaunchRefused
 from access.look_ups import meter
 from access.middleware import PanelRequest
@@ -57,14 +57,16 @@ def shell(request: PanelRequest, installation: str) -> HttpResponse:
         "installation": installation,
         "origins": json.dumps(found.origins),
         "paired": till_cookie.is_kept(request, installation),
+        "is_heartland": found.pos == Installation.Pos.HEARTLAND,
     }
-    if request.method == "POST":
-        try:
+    try:
+        context["sale"] = heartland.ticket_of(request.GET, found)
+        if request.method == "POST":
             context["code"] = open_by_post(request, found)
-        except LaunchRefused as refused:
-            log.warning("launch.refused", why=refused.why, installation=installation)
-            context["refused"] = str(refused)
-            return render(request, "associates/panel.html", context, status=refused.status)
+    except LaunchRefused as refused:
+        log.warning("launch.refused", why=refused.why, installation=installation)
+        context["refused"] = str(refused)
+        return render(request, "associates/panel.html", context, status=refused.status)
     return render(request, "associates/panel.html", context)
 
 

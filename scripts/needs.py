@@ -136,6 +136,7 @@ def told_by(*command: str) -> str:
 
 # Without a font Chromium draws empty boxes, and Debian only recommends one.
 CHROMIUM = Need("Chromium", ("chromium", "fonts-liberation"), find_chromium)
+FIREFOX = Need("Firefox", ("firefox-esr",), lambda: find_program("firefox-esr"))
 PLAYWRIGHT = Need("Playwright's driver", ("libatomic1",), find_playwright)
 POSTGRES = Need("PostgreSQL", ("postgresql",), find_postgres)
 WRK = Need("wrk", ("wrk",), lambda: find_program("wrk"))

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from needs import CHROMIUM, NEXT_PYTHON, PLAYWRIGHT, POSTGRES, Need
+from needs import CHROMIUM, FIREFOX, NEXT_PYTHON, PLAYWRIGHT, POSTGRES, Need
 from with_postgres import temporary_postgres
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -39,6 +39,8 @@ class Leg:
     name: str
     pytest: tuple[str, ...]
     needs: tuple[Need, ...] = ()
+    also: tuple[Need, ...] = ()
+    """Without one of these some of its tests are skipped."""
     on_postgres: bool = False
     on_next: bool = False
 
@@ -64,7 +66,12 @@ FIRST_ONE = ("--at-most", "1")
 LAST = Leg("output", ("tests/output",))
 LEGS = [
     Leg("sqlite", (*BESIDE, "-m", "not browser and not storm", OUTPUT_APART)),
-    Leg("browser", (*BROWSERS_BESIDE, "-m", "browser", "tests/browser"), (CHROMIUM, PLAYWRIGHT)),
+    Leg(
+        "browser",
+        (*BROWSERS_BESIDE, "-m", "browser", "tests/browser"),
+        (CHROMIUM, PLAYWRIGHT),
+        also=(FIREFOX,),
+    ),
     Leg(
         "postgres",
         (*BESIDE, "-m", "database", "--ignore=tests/browser", *APART),
@@ -106,7 +113,7 @@ def main(legs: Sequence[Leg]) -> int:
     OUTPUT.mkdir(parents=True)
     with ExitStack() as running:
         # Each has tests that start servers on PostgreSQL.
-        needs = [POSTGRES, *(need for leg in legs for need in leg.needs)]
+        needs = [POSTGRES, *(need for leg in legs for need in leg.needs + leg.also)]
         places = {need: need.provide() for need in dict.fromkeys(needs)}
         env = environment(places.get(CHROMIUM))
         env["TESTS_SHARED_DIR"] = running.enter_context(tempfile.TemporaryDirectory())

@@ -63,7 +63,7 @@
 
   let host = null;
   const origins = JSON.parse(page.dataset.origins);
-  const mayHaveHost = panelBridge.isFramed && origins.length > 0;
+  const mayHaveHost = panelBridge.isFramed && origins.length > 0 && !("noBridge" in page.dataset);
   let hostIsKnown = null;
   const hostOrNone = new Promise((resolve) => { hostIsKnown = resolve; });
 
@@ -234,7 +234,7 @@
   // The sale beside the panel, as the POS's page tells of it
 
   // `seen`: its codes were told. A lower `rev` of the same sale is old news.
-  let sale = { id: "", rev: -1, coupons: [], seen: false };
+  let sale = { id: page.dataset.sale ?? "", rev: -1, coupons: [], seen: false };
   const till = byId("till");
   const sent = new Set();
   // The till was asked to put them on, and did not answer: it may have done so.

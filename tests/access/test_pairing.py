@@ -171,6 +171,23 @@ def test_an_address_is_what_our_own_proxies_say(device, settings, proxies, forwa
     assert PairingRequest.objects.get().address == address
 
 
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::1", "2001:db8:1:2::/64"),
+        ("::ffff:192.0.2.10", "192.0.2.10"),
+        ("192.0.2.10", "192.0.2.10"),
+        ("no address", "no address"),
+    ],
+)
+def test_of_ipv6_a_whole_network_is_one(device, address, network):
+    device.address = address
+    device.post("pair")
+
+    assert PairingRequest.objects.get().address == network
+
+
 def test_codes_cannot_be_tried(boss, device):
     asked = device.post("pair").json()
     for _ in range(30):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.http import HttpResponse
 
 from api import members, redemptions, sales
@@ -424,7 +425,10 @@ TONGUES = [
 ]
 
 
-def a_bug(call: str) -> Story:
+def that_fails(call: str, error: Exception) -> Story:
+    def no_tongue(*_told: object, **_named: object) -> None:
+        raise error
+
     def story(stage: Stage) -> HttpResponse:
         for room, name in TONGUES:
             stage.monkeypatch.setattr(room, name, no_tongue)
@@ -432,10 +436,6 @@ def a_bug(call: str) -> Story:
         return stage.ask(call)
 
     return story
-
-
-def no_tongue(*_told: object) -> None:
-    raise RuntimeError("a bug")
 
 
 def too_large(call: str) -> Story:
@@ -453,7 +453,8 @@ def in_chunks(call: str) -> Story:
 for each in CALLS:
     STORIES[each, "unauthorized"] = without_a_key(each)
     STORIES[each, "rate-limited"] = too_often(each)
-    STORIES[each, "internal"] = a_bug(each)
+    STORIES[each, "internal"] = that_fails(each, RuntimeError("a bug"))
+    STORIES[each, "database-unavailable"] = that_fails(each, OperationalError("locked"))
 for each in POSTS:
     STORIES[each, "too-large"] = too_large(each)
     STORIES[each, "length-required"] = in_chunks(each)

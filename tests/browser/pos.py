@@ -8,6 +8,7 @@ import json
 import threading
 import time
 import uuid
+from collections.abc import Callable, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -21,9 +22,12 @@ PAGE = """<!doctype html><meta charset="utf-8"><title>A till</title>
 <link rel="icon" href="data:,">
 <style>iframe { width: 380px; height: 700px; border: 0 }</style>
 <input id="scanner" aria-label="Scanner">
-<iframe id="panel" title="Loyalty" allow="clipboard-write" src="%(address)s"></iframe>
+<iframe id="panel" name="panel" title="Loyalty" allow="clipboard-write"></iframe>
+<form id="post" method="post" action="%(address)s" target="panel">
+  <input type="hidden" name="token"></form>
 <script>
   const frame = document.getElementById("panel");
+  const mint = async () => (await fetch("/mint", { method: "POST" })).text();
   window.told = [];
   window.refuse = {};
   window.offered = %(offered)s;
@@ -52,6 +56,13 @@ PAGE = """<!doctype html><meta charset="utf-8"><title>A till</title>
   });
   window.tell = (type, payload) =>
     port.postMessage({ v: 1, id: crypto.randomUUID(), type, payload });
+  window.launchByPost = async () => {
+    const form = document.getElementById("post");
+    form.elements.token.value = await mint();
+    form.submit();
+  };
+  if (%(by_post)s) launchByPost();
+  else frame.src = "%(address)s";
 </script>
 """
 ALL = ["launch.request", "discount.apply", "discount.remove", "customer.attach"]
@@ -65,9 +76,15 @@ class Site:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                body = site.html.encode()
+                self._answer("text/html", site.html)
+
+            def do_POST(self) -> None:
+                self._answer("text/plain", site.mint())
+
+            def _answer(self, kind: str, text: str) -> None:
+                body = text.encode()
                 self.send_response(200)
-                self.send_header("Content-Type", "text/html")
+                self.send_header("Content-Type", kind)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
@@ -76,6 +93,7 @@ class Site:
                 pass
 
         self.html = ""
+        self.mint: Callable[[], str] = str
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.origin = f"http://localhost:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever)
@@ -90,9 +108,9 @@ class Site:
 class Installed:
     """An installation of the panel for the POS of that site, with its launch secret."""
 
-    def __init__(self, panel: Panel, site: Site) -> None:
+    def __init__(self, panel: Panel, site: Site, pos: str = "generic") -> None:
         self.site = site
-        words = ("create_installation", "Quill", "--pos", "generic", "--origin", site.origin)
+        words = ("create_installation", "Quill", "--pos", pos, "--origin", site.origin)
         words += ("--id", f"quill-{uuid.uuid4().hex[:8]}", "--json")
         self._facts = json.loads(manage(panel.env, *words))
         self.id = self._facts["id"]
@@ -133,11 +151,12 @@ class Pos:
         self.minted += 1
         return self.installed.token(self.panel_origin, **self.clerk)
 
-    def open(self, offered: list[str] = ALL) -> "Pos":
+    def open(self, offered: Sequence[str] = ALL, *, by_post: bool = False) -> "Pos":
+        """Launched over the bridge (level A), or by posting a form into the frame (level B)."""
         words = {"address": self.address, "origin": self.panel_origin}
-        html = PAGE % {**words, "offered": json.dumps(offered)}
-        self.page.expose_function("mint", self.mint)
-        self.installed.site.html = html
+        words |= {"offered": json.dumps(offered), "by_post": json.dumps(by_post)}
+        self.installed.site.mint = self.mint
+        self.installed.site.html = PAGE % words
         self.page.goto(f"{self.installed.site.origin}/till")
         return self
 

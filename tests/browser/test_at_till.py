@@ -1,57 +1,27 @@
 """A till that no POS launches: paired by a code, people by PIN, locked when nobody is there."""
 
-import json
 import re
-import threading
 import uuid
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 import requests
-from playwright.sync_api import Browser, FrameLocator, Page, expect
+from playwright.sync_api import FrameLocator, Page, Playwright, expect
 
 from sandbox.control import Sandbox
+from tests.browser import policies
 from tests.browser.axe import complaints
 from tests.browser.conftest import ARGUMENTS
 from tests.browser.fit import expect_it_fits
+from tests.browser.people import PIN, TILL, Admin, id_of, paired, press, signed_in
+from tests.browser.pos import Site
 from tests.browser.till import Till
 from tests.support.servers import Database, Panel, running_panel, sqlite_database
 
 pytestmark = pytest.mark.browser
-
-PIN, TILL, START = "274951", "Till 1", re.compile(r'id="start-pin">(\d+)<')
-TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
-
-
-class Admin:
-    """The manager of the demo, in a browser of their own."""
-
-    def __init__(self, panel: Panel) -> None:
-        self.panel = panel
-        self.url = f"{panel.url}/admin/"
-        self.http = requests.Session()
-        self.http.trust_env = False
-        self.post("login/", username="manager", password="demo-manager", next="/admin/")
-
-    def post(self, path: str, **fields: str) -> str:
-        page = self.http.get(self.url + path, timeout=30)
-        token = {"csrfmiddlewaretoken": TOKEN.search(page.text)[1]}
-        answer = self.http.post(self.url + path, {**token, **fields}, timeout=30)
-        assert answer.ok, answer.text
-        return answer.text
-
-    def pair(self, code: str, till: str) -> None:
-        seen = self.post("access/pairingrequest/pair/", code=code)
-        number = re.search(rf'value="(\d+)">{till}', seen)[1]
-        self.post("access/pairingrequest/pair/", code=code, till=number, answer="approve")
-
-    def start_pin(self, associate_id: int) -> str:
-        act = {"action": "start_pin", "_selected_action": str(associate_id)}
-        return START.search(self.post("access/person/", **act))[1]
 
 
 @pytest.fixture(scope="module")
@@ -88,16 +58,6 @@ def at_till(page: Page, panel: Panel) -> Till:
     return Till(page, panel.address)
 
 
-def id_of(database: Database, code: str) -> int:
-    return int(database.execute("SELECT id FROM stores_associate WHERE code = ?", code)[0][0])
-
-
-def press(page: Page, digits: str) -> None:
-    """On the number pad."""
-    for digit in digits:
-        page.get_by_role("button", name=digit, exact=True).click()
-
-
 def expect_fit_to_be_seen(page: Page) -> None:
     """Axe is content in light and dark, and it fits into the narrowest frame."""
     was = page.viewport_size
@@ -108,23 +68,6 @@ def expect_fit_to_be_seen(page: Page) -> None:
     page.set_viewport_size({"width": 320, "height": 640})
     expect_it_fits(page)
     page.set_viewport_size(was)
-
-
-def paired(page: Page, admin: Admin) -> None:
-    code = page.locator("#pairing-code")
-    expect(code).to_have_text(re.compile(r"^\w{4}-\w{4}$"))
-    admin.pair(code.inner_text(), "Till 1")
-
-
-def signed_in(page: Page, admin: Admin, database: Database, code: str, name: str) -> None:
-    """With a PIN of their own, from the names that the till shows."""
-    start = admin.start_pin(id_of(database, code))
-    page.reload()
-    page.get_by_role("button", name=name, exact=True).click()
-    for digits, then in ((start, "of your own"), (PIN, "once more"), (PIN, f"· {TILL}")):
-        page.locator("#pin").press_sequentially(digits)
-        expect(page.get_by_text(then)).to_be_visible()
-    expect(page.get_by_text("· Till 1")).to_be_visible()
 
 
 @pytest.mark.provokes(401, 422)
@@ -304,52 +247,35 @@ def test_many_guesses_at_once_over_sockets_get_five_looks(
 @pytest.fixture
 def pos_page(panel: Panel) -> Iterator[str]:
     """A POS that can only open an address: `localhost` is another site than `127.0.0.1`."""
-
-    class Pos(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", "text/html")
-            self.end_headers()
-            self.wfile.write(f'<iframe src="{panel.address}" width=380 height=700>'.encode())
-
-        def log_message(self, *_words: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Pos)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    origin = f"http://localhost:{server.server_port}"
-    panel.database.execute("UPDATE stores_installation SET origins = ?", f'["{origin}"]')
-    yield origin
-    server.shutdown()
-    server.server_close()
+    site = Site()
+    site.html = f'<!doctype html><iframe src="{panel.address}" width=380 height=700></iframe>'
+    panel.database.execute("UPDATE stores_installation SET origins = ?", f'["{site.origin}"]')
+    yield site.origin
+    site.stop()
 
 
 @pytest.fixture
 def framed(
-    request: pytest.FixtureRequest, browser: Browser, chromium: str, tmp_path: Path, pos_page: str
+    request: pytest.FixtureRequest,
+    playwright: Playwright,
+    chromium: str,
+    tmp_path: Path,
+    pos_page: str,
 ) -> Iterator[FrameLocator]:
-    """The panel in that frame, in a browser with these settings for cookies."""
-    profile = tmp_path / "Default"
-    profile.mkdir()
-    (profile / "Preferences").write_text(json.dumps({"profile": request.param}))
-    context = browser.browser_type.launch_persistent_context(
-        tmp_path, executable_path=chromium, args=ARGUMENTS
-    )
-    (page,) = context.pages
-
-    page.goto(pos_page)
-    yield page.frame_locator("iframe")
-    context.close()
+    """The panel in that frame, in a browser with this policy for cookies."""
+    with policies.browsing(playwright, request.param, chromium, ARGUMENTS, tmp_path) as context:
+        page = context.new_page()
+        page.goto(pos_page)
+        yield page.frame_locator("iframe")
 
 
-@pytest.mark.parametrize(
-    "framed",
-    [{"cookie_controls_mode": 0}, {"cookie_controls_mode": 1}],
-    ids=["third-party cookies allowed", "blocked"],
-    indirect=True,
-)
+KEEPS_NOTHING = "all cookies blocked"
+KEEPING = [policy for policy in policies.ALL if policy != KEEPS_NOTHING]
+
+
+@pytest.mark.parametrize("framed", KEEPING, indirect=True)
 def test_in_a_foreign_frame_a_paired_till_is_known_after_the_frame_is_loaded_anew(
-    framed: FrameLocator, admin: Admin, database: Database
+    framed: FrameLocator, admin: Admin, database: Database, sandbox: Sandbox
 ):
     code = framed.locator("#pairing-code")
     expect(code).to_have_text(re.compile(r"^\w{4}-\w{4}$"))
@@ -357,20 +283,26 @@ def test_in_a_foreign_frame_a_paired_till_is_known_after_the_frame_is_loaded_ane
     expect(framed.get_by_text("Nobody here has a PIN yet")).to_be_visible()
     start = admin.start_pin(id_of(database, "ana"))
 
-    framed.owner.page.reload()
+    page = framed.owner.page
+    page.reload()
     framed.get_by_role("button", name="Ana P.", exact=True).click()
     for digits, then in ((start, "of your own"), (PIN, "once more"), (PIN, f"· {TILL}")):
         framed.locator("#pin").press_sequentially(digits)
         expect(framed.get_by_text(then)).to_be_visible()
-    framed.owner.page.reload()
+    page.reload()
     expect(framed.get_by_text(f"Ana Pardo · {TILL}")).to_be_visible()
 
+    till = Till(page, "", framed)
+    till.look_up_mara()
+    till.redeemed("$5 off")
+    till.undo()
+    expect(till.coupon).to_contain_text("The code no longer counts.")
+    assert sandbox.balance("mara@example.com") == 640
+    framed.get_by_role("button", name="Lock", exact=True).click()
+    expect(framed.locator("#pin")).to_be_visible()
+    expect(till.member).to_have_count(0)
 
-@pytest.mark.parametrize(
-    "framed",
-    [{"default_content_setting_values": {"cookies": 2}}],
-    ids=["all cookies blocked"],
-    indirect=True,
-)
+
+@pytest.mark.parametrize("framed", [KEEPS_NOTHING], indirect=True)
 def test_in_a_foreign_frame_that_keeps_nothing_it_says_what_to_allow(framed: FrameLocator):
     expect(framed.get_by_role("region", name="This browser keeps nothing")).to_be_visible()
