@@ -77,6 +77,8 @@ def use(bearer: Bearer, kind: str, subject: models.Model) -> Associate | None:
     """The manager who approved this act, which may now be done, once; None where nobody did."""
     mine = Approval.objects.filter(
         bearer=bearer,
+        # Who is none any more since then, agrees to nothing.
+        manager__in=managers_of(bearer),
         kind=kind,
         subject_type=subject._meta.label_lower,
         subject_id=str(subject.pk),

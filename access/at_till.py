@@ -1,6 +1,5 @@
 """Level C: a POS that can only open an address. The till is known by pairing, the person by PIN."""
 
-import json
 from typing import Any
 
 from django.conf import settings
@@ -8,6 +7,7 @@ from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 
 from access import pairing, pin_sessions, pins, till_cookie
+from access.launching import LaunchRefused, read_body
 from access.models import LIFE, Bearer, PinSession
 from access.pairing import PairedTill
 from stores.models import Associate, Installation
@@ -38,10 +38,9 @@ def launch(request: HttpRequest, installation: str) -> JsonResponse:
 def body_of(request: HttpRequest) -> dict[str, Any]:
     """The fields that were sent; none where that is no JSON object."""
     try:
-        body = json.loads(request.body or b"{}")
-    except ValueError:
+        return read_body(request.body)
+    except LaunchRefused:
         return {}
-    return body if isinstance(body, dict) else {}
 
 
 def text(body: dict[str, Any], name: str) -> str:

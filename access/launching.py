@@ -17,7 +17,7 @@ from django.db import IntegrityError, models, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic import ValidationError as NotAsItShouldBe
 
 from access.keys import LaunchSecret, digest, new_secret
@@ -35,6 +35,10 @@ CODE_LIFE = timedelta(seconds=30)
 NEEDED = ["iss", "aud", "sub", "name", "role", "store", "till", "iat", "nbf", "exp", "jti"]
 HOW = "docs/bridge.md says how one is made."
 
+# No name and no database has that sign.
+NO_NUL = r"^[^\x00]*$"
+# The end of the year 9999, after which no date can be told.
+Moment = Annotated[int | float, Field(ge=0, le=253_402_300_799)]
 PosCode = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
 
 
@@ -52,13 +56,15 @@ class Claims(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
 
     sub: PosCode
-    name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+    name: Annotated[
+        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=NO_NUL)
+    ]
     role: Literal["associate", "manager"]
     store: PosCode
     till: PosCode
-    iat: int | float
-    nbf: int | float
-    exp: int | float
+    iat: Moment
+    nbf: Moment
+    exp: Moment
     jti: Annotated[str, StringConstraints(min_length=1, max_length=255)]
     sale: PosCode | None = None
 
@@ -131,7 +137,7 @@ def secret_of(token: str, installation_id: str) -> LaunchSecret:
     except jwt.InvalidTokenError:
         header = {}
     kid, algorithm = header.get("kid"), header.get("alg")
-    if not isinstance(kid, str) or algorithm != ALGORITHM:
+    if not isinstance(kid, str) or not is_plain(kid) or algorithm != ALGORITHM:
         raise LaunchRefused(
             "malformed", f"The point of sale sent no launch token signed with {ALGORITHM}. {HOW}"
         )
@@ -139,6 +145,11 @@ def secret_of(token: str, installation_id: str) -> LaunchSecret:
     if secret is None:
         raise bad_signature()
     return secret
+
+
+def is_plain(text: str) -> bool:
+    """Whether any database takes it."""
+    return text.isascii() and text.isprintable()
 
 
 def bad_signature() -> LaunchRefused:
@@ -291,6 +302,8 @@ def read_body(body: bytes) -> dict[str, Any]:
     """The JSON object that a page sends to launch; none says nothing. Raises LaunchRefused."""
     try:
         told = json.loads(body or b"{}")
+        # Half a surrogate pair is a text to JSON, and nothing that can be hashed or stored.
+        json.dumps(told, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         told = None
     if not isinstance(told, dict):

@@ -186,6 +186,12 @@ def check(till: Till, claim: Claim, pin: str, what: str = "pin_session.start") -
     return claim.associate
 
 
+def hold(associate: Associate) -> None:
+    """Nobody takes this PIN away before the transaction ends. Raises PinRefused: it is gone."""
+    if Pin.objects.select_for_update().filter(associate=associate).first() is None:
+        raise PinRefused
+
+
 def is_readable(pin: str) -> bool:
     return pin.isascii() and pin.isdigit() and SHORTEST <= len(pin) <= LONGEST
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import wraps
 
 import structlog
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
@@ -119,7 +120,9 @@ def sign_in(request: HttpRequest, installation: str) -> HttpResponse:
 def sign_in_as(paired: PairedTill, claim: pins.Claim, pin: str, new_pin: str) -> PinSession:
     associate = pins.check(paired.till, claim, pin)
     pins.settle_start(paired.till, associate, new_pin)
-    return pin_sessions.start(paired, associate)
+    with transaction.atomic():
+        pins.hold(associate)
+        return pin_sessions.start(paired, associate)
 
 
 @of_own_page

@@ -25,12 +25,15 @@ from stores.models import Associate
 class Why(StrEnum):
     """What a manager is asked for. It is what they approve, and nothing else."""
 
+    SOLD = "undo.sold"
     STILL_ON_SALE = "undo.still_on_sale"
     OF_ANOTHER = "undo.of_another"
 
 
 TOO_LATE = "That approval is over. Ask once more."
 WORDS = {
+    Why.SOLD: "The till said that a sale with this code was completed. If it was, and the points "
+    "go back, the shop pays for it.",
     Why.STILL_ON_SALE: "The code is still on the sale, and the till does not say that it is off. "
     "If the points go back and the sale keeps the code, the shop pays for it.",
     Why.OF_ANOTHER: "{who} redeemed this, and undoing it takes a manager here.",
@@ -39,6 +42,8 @@ WORDS = {
 
 def why_manager(request: PanelRequest, redemption: PendingRedemption) -> Why | None:
     """Why this associate can't undo it alone, if so: the graver reason, which holds the other."""
+    if redemption.state == State.ISSUED and redemption.claimed_used_at is not None:
+        return Why.SOLD
     if redemption.state == State.ISSUED and not is_withdrawn(redemption):
         return Why.STILL_ON_SALE
     return Why.OF_ANOTHER if is_of_another(request, redemption) else None
@@ -80,11 +85,18 @@ def undone(
     redemption: PendingRedemption,
     *,
     withdrawn: bool = False,
+    though_claimed: bool = False,
     manager: Associate | None = None,
 ) -> HttpResponse:
     asked = actions.Asked(associate=request.associate, by=by(request), approved_by=manager)
     try:
-        actions.undo(engine=engine(), redemption=redemption, withdrawn=withdrawn, asked=asked)
+        actions.undo(
+            engine=engine(),
+            redemption=redemption,
+            withdrawn=withdrawn,
+            though_claimed=though_claimed,
+            asked=asked,
+        )
     except NotWithdrawn as error:
         return show_coupon(request, redemption, undo_refused=str(error), ask_manager=True)
     except CannotUndo as error:
@@ -160,4 +172,10 @@ def approved(request: PanelRequest, redemption: PendingRedemption, why: Why) -> 
     agreed = approvals.use(request.bearer, why, redemption)
     if agreed is None:  # it took longer than a minute, or was used in the same moment
         return dialog(request, redemption, wrong=TOO_LATE, status=409)
-    return undone(request, redemption, withdrawn=why is Why.STILL_ON_SALE, manager=agreed)
+    return undone(
+        request,
+        redemption,
+        withdrawn=why is not Why.OF_ANOTHER,
+        though_claimed=why is Why.SOLD,
+        manager=agreed,
+    )

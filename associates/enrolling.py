@@ -8,6 +8,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_POST
 
+from access.look_ups import meter
 from access.middleware import PanelRequest
 from associates.answers import by, screen
 from associates.member_screen import look_up, show_kept, show_member
@@ -88,6 +89,9 @@ def enrol(request: PanelRequest) -> HttpResponse:
     if new is None:
         return render_form(request, checked, status=422)
     twin, same_email, reached = find_or_recall_twin(engine(), new)
+    if twin is not None:
+        # Else forms would show whom look-ups no longer do.
+        meter.count(request.till, request.associate)
     if twin is not None and same_email:
         found = look_up(request, Email(new.email))
         return show_member(request, found, notice="Already a member: nothing was changed.")

@@ -24,16 +24,29 @@ TOO_LATE = "{why} The till put it on the sale nevertheless: take it off there."
 def tell(request: PanelRequest) -> HttpResponse:
     """An event of the bridge: which of this store's redemptions it changed.
 
-    Fields: `event` (its word), `sale`, and `coupons` as often as there are codes.
+    Fields: `event` (its word), `sale`, and `coupons` as often as there are codes, or `untold=1`
+    where the till did not say which.
     """
     try:
         event = Event(request.POST.get("event", ""))
     except ValueError:
         raise BadRequest from None
-    codes = [code[:LONGEST_CODE] for code in request.POST.getlist("coupons")]
-    ticket = Ticket(request.till.store, read_ticket(request), codes)
-    changed = tickets.hear(event, ticket, by(request))
+    ticket = Ticket(request.till.store, read_ticket(request), read_codes(request))
+    changed = [] if has_no_pos(request) else tickets.hear(event, ticket, by(request))
     return JsonResponse({"changed": [str(redemption.id) for redemption in changed]})
+
+
+def read_codes(request: PanelRequest) -> list[str] | None:
+    """Without NUL, which no code has and no column of PostgreSQL takes."""
+    if request.POST.get("untold") == "1":
+        return None
+    told = request.POST.getlist("coupons")
+    return [code[:LONGEST_CODE] for code in told if "\0" not in code]
+
+
+def has_no_pos(request: PanelRequest) -> bool:
+    """Where people sign in by PIN no page of a POS vouches for what its bridge would tell."""
+    return request.bearer.pin_session_id is not None
 
 
 @screen
@@ -52,7 +65,7 @@ def applied(request: PanelRequest, redemption_id: uuid.UUID) -> HttpResponse:
 def keep(request: PanelRequest, redemption_id: uuid.UUID) -> HttpResponse:
     """It was taken off the sale by mistake."""
     redemption = find(request, redemption_id, request.POST.get("member", ""))
-    life.keep(redemption)
+    tickets.keep(redemption, by(request))
     return show_coupon(request, redemption)
 
 

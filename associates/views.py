@@ -192,7 +192,7 @@ def check(request: PanelRequest, redemption_id: uuid.UUID) -> HttpResponse:
 def extend(request: PanelRequest, redemption_id: uuid.UUID) -> HttpResponse:
     """Keep the code longer, once."""
     redemption = find(request, redemption_id, request.POST.get("member", ""))
-    life.extend(redemption)
+    life.extend(redemption, by=by(request))
     return show_coupon(request, redemption)
 
 

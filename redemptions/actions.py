@@ -7,6 +7,7 @@ from uuid import UUID
 
 import structlog
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from audit.record import By
@@ -36,7 +37,7 @@ from redemptions.errors import (
     PriceChanged,
     WrongPoints,
 )
-from redemptions.life import WITHDRAWN
+from redemptions.life import UNSOLD, WITHDRAWN
 from redemptions.models import PendingRedemption
 from redemptions.reversal import give_back
 from redemptions.states import UNDER_WAY, Reason, State
@@ -337,10 +338,11 @@ def undo(
     engine: Yotpo,
     redemption: PendingRedemption,
     withdrawn: bool = False,
+    though_claimed: bool = True,
     asked: Asked = Asked(),
 ) -> PendingRedemption:
     """Give the points back. `withdrawn`: the POS says that it takes the code no more, or a manager
-    agreed to do it all the same.
+    agreed to do it all the same. Not `though_claimed`: only where no till said that it was sold.
 
     The promise is committed first, then the engine is asked; the answer's state tells how far it
     came: reversed, reversing (kept and tried again), or uncertain with `reverse_when_found`.
@@ -349,7 +351,7 @@ def undo(
     if redemption.state in UNDER_WAY:
         remember_to_reverse(redemption, asked)
     if redemption.state == State.ISSUED:
-        promise_to_reverse(redemption, withdrawn, asked)
+        promise_to_reverse(redemption, withdrawn, though_claimed, asked)
     if redemption.state == State.REVERSING:
         give_back(engine, redemption)
     check_undone(redemption)
@@ -367,19 +369,22 @@ def remember_to_reverse(redemption: PendingRedemption, asked: Asked) -> None:
     redemption.refresh_from_db()
 
 
-def promise_to_reverse(redemption: PendingRedemption, withdrawn: bool, asked: Asked) -> None:
+def promise_to_reverse(
+    redemption: PendingRedemption, withdrawn: bool, though_claimed: bool, asked: Asked
+) -> None:
+    provided = (Q() if withdrawn else WITHDRAWN) & (Q() if though_claimed else UNSOLD)
+    said = asked.kept() | ({"withdrawn_at": Now()} if withdrawn else {})
     with transaction.atomic(durable=True):
-        if withdrawn:
-            ended = redemption.end(Reason.UNDONE, withdrawn_at=Now(), **asked.kept())
-        else:
-            ended = redemption.end(Reason.UNDONE, provided=WITHDRAWN, **asked.kept())
-        if ended:
+        if redemption.end(Reason.UNDONE, provided=provided, **said):
             note_undo(redemption, asked, {"state": redemption.state, "withdrawn": withdrawn})
     log.info("redemption.undo", redemption=str(redemption.id), state=redemption.state)
-    if redemption.state == State.ISSUED:
-        raise NotWithdrawn(
-            "The code is still on the sale. Take it off there first, then press Undo again."
-        )
+    if redemption.state != State.ISSUED:
+        return
+    if redemption.claimed_used_at is not None and not though_claimed:
+        raise NotWithdrawn("The till said that a sale with this code was completed.")
+    raise NotWithdrawn(
+        "The code is still on the sale. Take it off there first, then press Undo again."
+    )
 
 
 def note_undo(redemption: PendingRedemption, asked: Asked, after: dict[str, Any]) -> None:

@@ -33,6 +33,9 @@ FOR_A_MANAGER = timedelta(hours=1)
 # Nobody said that the POS takes the code, or the POS said that it takes it no more.
 WITHDRAWN = Q(applied_at=None) | Q(withdrawn_at__isnull=False)
 
+# No till said that a sale with it was completed.
+UNSOLD = Q(claimed_used_at=None)
+
 EVERYWHERE = Q()
 
 WHY_NOT = {
@@ -50,15 +53,20 @@ def bind(redemption: PendingRedemption, ticket: str) -> None:
     redemption.refresh_from_db()
 
 
-def extend(redemption: PendingRedemption) -> None:
+def extend(redemption: PendingRedemption, *, by: By | None = None) -> None:
     """Keep it longer, once, by the lease's own length from its end, or from now when it is over.
 
-    Raises CannotExtend.
+    `by` goes into the trail. Raises CannotExtend.
     """
+    before = {"lease_until": redemption.lease_until}
     end = Greatest(F("lease_until"), Now()) + lease_of(redemption.installation)
     extended = _issued(redemption).filter(lease_extended=False, gone_at=None)
-    done = extended.update(lease_until=end, next_check_at=end, lease_extended=True)
-    redemption.refresh_from_db()
+    with transaction.atomic():
+        done = extended.update(lease_until=end, next_check_at=end, lease_extended=True)
+        redemption.refresh_from_db()
+        if done and by:
+            after = {"lease_until": redemption.lease_until}
+            by.record("redemption.extended", redemption, before=before, after=after)
     if not done:
         raise CannotExtend(WHY_NOT.get(State(redemption.state), "It was kept longer once already."))
 
@@ -147,18 +155,27 @@ def note_missing(redemption: PendingRedemption) -> bool:
     return bool(noted)
 
 
-def keep(redemption: PendingRedemption) -> None:
-    """It was taken off by mistake. Raises NoLongerCounts."""
-    kept = _issued(redemption).update(
-        # It is on no sale now, and the POS takes it again when it is put on one.
-        applied_at=None,
-        gone_at=None,
-        withdrawn_at=None,
-        next_check_at=F("lease_until"),
+def keep(redemption: PendingRedemption) -> bool:
+    """It was taken off by mistake. What was not taken off stays as it is: False.
+
+    Raises NoLongerCounts.
+    """
+    # Else whoever asks for it would make a code that is on a sale look as if it were on none.
+    kept = (
+        _issued(redemption)
+        .filter(gone_at__isnull=False)
+        .update(
+            # It is on no sale now, and the POS takes it again when it is put on one.
+            applied_at=None,
+            gone_at=None,
+            withdrawn_at=None,
+            next_check_at=F("lease_until"),
+        )
     )
     redemption.refresh_from_db()
-    if not kept:
+    if redemption.state != State.ISSUED:
         raise NoLongerCounts(WHY_NOT.get(State(redemption.state), "There is no such code."))
+    return bool(kept)
 
 
 def claim_used(redemption: PendingRedemption) -> None:
@@ -192,7 +209,7 @@ def void_ticket(
 
 
 # Nobody could still take it, and no till saw it sold.
-FREE = Q(claimed_used_at=None) & WITHDRAWN
+FREE = UNSOLD & WITHDRAWN
 
 
 def end_lease(redemption: PendingRedemption) -> bool:

@@ -37,13 +37,16 @@ class Event(StrEnum):
 
 @dataclass(frozen=True)
 class Ticket:
-    """A sale at the POS, open or just ended, with the codes that are on it."""
+    """A sale at the POS, open or just ended, with the codes that are on it; None where untold."""
 
     store: Store
     id: str
-    codes: Collection[str] = ()
+    codes: Collection[str] | None = ()
 
     def has(self, redemption: PendingRedemption) -> bool:
+        if self.codes is None:
+            # What was put on it, and not taken off, still is.
+            return not life.is_withdrawn(redemption)
         return redemption.code.upper() in {code.upper() for code in self.codes}
 
 
@@ -58,6 +61,8 @@ def hear(event: Event, ticket: Ticket, by: By) -> list[PendingRedemption]:
     only what a till took off is known: codes that wait for a sale have no ticket either.
     """
     if not ticket.id and event != Event.REMOVED:
+        return []
+    if ticket.codes is None and event in (Event.CHANGED, Event.REMOVED):
         return []
     changed = []
     with transaction.atomic():
@@ -74,7 +79,7 @@ def hear(event: Event, ticket: Ticket, by: By) -> list[PendingRedemption]:
 
 def concerned(ticket: Ticket) -> Iterable[PendingRedemption]:
     """Issued ones of that ticket, and those whose code is on it. Locked in a sale's order."""
-    named = PendingRedemption.objects.with_codes(list(ticket.codes)[:MOST_CODES]).values("pk")
+    named = PendingRedemption.objects.with_codes(list(ticket.codes or ())[:MOST_CODES]).values("pk")
     theirs = Q(pk__in=named) | (Q(ticket=ticket.id) & ~Q(ticket=""))
     return list(
         PendingRedemption.objects.select_for_update(of=("self",))
@@ -99,8 +104,10 @@ def facts(redemption: PendingRedemption) -> dict[str, object]:
 
 
 def void(ticket: Ticket, by: By) -> list[PendingRedemption]:
+    """Of an open ticket. That a sale is void which a page called completed, its report must say."""
     store = ticket.store
-    return life.void_ticket(store.installation, ticket.id, by=by, of=made_in(store))
+    still_open = made_in(store) & life.UNSOLD
+    return life.void_ticket(store.installation, ticket.id, by=by, of=still_open)
 
 
 def note_cart(redemption: PendingRedemption, ticket: Ticket) -> str:
@@ -129,7 +136,7 @@ def note_removed(redemption: PendingRedemption, ticket: Ticket) -> str:
 
 def note_completed(redemption: PendingRedemption, ticket: Ticket) -> str:
     if not ticket.has(redemption):
-        if redemption.gone_at is not None:
+        if redemption.gone_at is not None or ticket.codes is None:
             return ""
         # The sale went without it.
         life.note_removed(redemption)
@@ -175,6 +182,14 @@ def applied(redemption: PendingRedemption, ticket: str, by: By) -> bool:
     if not counts:
         log.warning("redemption.applied_too_late", redemption=str(redemption.id))
     return counts
+
+
+def keep(redemption: PendingRedemption, by: By) -> None:
+    """It was taken off by mistake. Raises NoLongerCounts."""
+    with transaction.atomic():
+        before = facts(redemption)
+        if life.keep(redemption):
+            by.record("redemption.kept", redemption, before=before, after=facts(redemption))
 
 
 def removed(redemption: PendingRedemption) -> bool:

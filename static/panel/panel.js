@@ -28,7 +28,13 @@
   let launching = null;
   let failed = null;
   let opener = null;
+  // Grow when somebody else may act, and when nobody is served any more: what was begun before then
+  // and is not asked yet is let go.
+  let turn = 0;
+  let visit = 0;
   const retried = new WeakSet();
+
+  const BUTTONS = { reload: "Reload", again: "Try again", dismiss: "It is off" };
 
   // In the alert region or, as that lies behind an open dialog, in the dialog that asked.
   const say = (text, elt, way) => {
@@ -46,7 +52,7 @@
     button.type = "button";
     button.className = "quiet";
     button.dataset[way] = "";
-    button.textContent = way === "reload" ? "Reload" : "Try again";
+    button.textContent = BUTTONS[way];
     alertRegion.replaceChildren(words, button);
     alertRegion.scrollIntoView({ block: "nearest" });
   };
@@ -77,8 +83,10 @@
   }
 
   async function trade() {
+    const mine = turn;
     await people.settle();
     const proven = await proof();
+    if (mine !== turn) throw new LetGo();
     const answer = await fetch(page.dataset.launch, {
       method: "POST",
       // The one that is held ends with the new one.
@@ -89,6 +97,7 @@
       cache: "no-store",
     });
     const told = await answer.json().catch(() => ({}));
+    if (mine !== turn) throw new LetGo();
     if (told.next) throw new NobodyHere(told);
     if (!answer.ok) throw new Error(told.detail || "This panel could not be opened.");
     take(told);
@@ -109,13 +118,26 @@
     }
   }
 
+  // It was begun for somebody who acts here no more.
+  class LetGo extends Error {}
+
   // Single flight: however many requests wait for a bearer, one launch serves them all.
   function launch() {
-    launching ??= trade().finally(() => { launching = null; });
-    return launching;
+    if (launching) return launching;
+    const mine = trade().finally(() => { if (launching === mine) launching = null; });
+    launching = mine;
+    return mine;
   }
 
+  // A launch that is under way is for whoever was here before.
+  const nextTurn = () => {
+    turn += 1;
+    launching = null;
+    for (const asking of document.querySelectorAll(".htmx-request")) htmx.trigger(asking, "htmx:abort");
+  };
+
   const begin = () => {
+    isLocked = false;
     alertRegion.replaceChildren();
     launch().then(open, sayWhyNot());
   };
@@ -124,6 +146,7 @@
     if (page.classList.contains("over")) result.replaceChildren(...start);
     page.classList.remove("over");
     document.body.dispatchEvent(new Event("panel:ready"));
+    lookUpUnasked(attached);
   };
 
   const ready = () => (bearer && performance.now() < bearer.until ? Promise.resolve() : launch());
@@ -142,7 +165,7 @@
   // Who may act here is asked for: what was asked before and not answered yet never comes.
   const leave = () => {
     bearer = null;
-    for (const asking of document.querySelectorAll(".htmx-request")) htmx.trigger(asking, "htmx:abort");
+    nextTurn();
     forget();
     dialogs.replaceChildren();
     result.replaceChildren();
@@ -170,6 +193,7 @@
   });
 
   const sayWhyNot = (elt) => (error) => {
+    if (error instanceof LetGo) return;
     if (error instanceof NobodyHere) {
       askWho(error.answer);
       return;
@@ -187,12 +211,17 @@
     // One at a time: no other dialog while one still asks, seen or unseen.
     if (event.detail.target === dialogs && isAsking()) return;
     const { elt, issueRequest } = event.detail;
-    ready().then(() => withdraw(elt)).then(() => issueRequest(true), sayWhyNot(elt));
+    const asked = { turn, visit };
+    const issue = () => {
+      if (asked.turn === turn && (asked.visit === visit || elt !== lookUp)) issueRequest(true);
+    };
+    ready().then(() => withdraw(elt)).then(issue, sayWhyNot(elt));
   });
 
   on("htmx:configRequest", ({ detail }) => {
     detail.headers.Authorization = `Bearer ${bearer.token}`;
     // What somebody does here keeps them signed in; what the page asks of its own accord does not.
+    if (detail.elt === lookUp) lookedUp = query.value;
     if (/click|submit|change|panel:person/.test(detail.triggeringEvent?.type)) detail.headers["X-By-Person"] = "1";
     if (detail.verb !== "post") return;
     if (sale.id) detail.parameters.sale = sale.id;
@@ -208,26 +237,36 @@
   let sale = { id: page.dataset.sale ?? "", rev: -1, coupons: [], seen: false };
   const till = byId("till");
   const sent = new Set();
-  const withdrawn = new WeakSet();
+  // The till was asked to put them on, and did not answer: it may have done so.
+  const unsure = new Set();
+  let withdrawn = new WeakSet();
+  let lookedUp = "";
+  // Who is on the sale, where that was told while nobody may act here.
+  let attached = "";
+  let isLocked = false;
 
   // Nothing of a customer stays in sight or in a field.
   const forget = () => {
+    visit += 1;
+    attached = "";
     closeDialog();
     clear();
     query.value = "";
     page.classList.remove("has-customer");
   };
 
+  const send = (path, fields, token) => fetch(path, {
+    method: "POST",
+    headers: { Authorization: `Bearer ${token}` },
+    body: new URLSearchParams(fields),
+    credentials: "omit",
+    cache: "no-store",
+  });
+
   async function post(path, fields, again = true) {
     await ready();
     const { token } = bearer;
-    const answer = await fetch(path, {
-      method: "POST",
-      headers: { Authorization: `Bearer ${token}` },
-      body: new URLSearchParams(fields),
-      credentials: "omit",
-      cache: "no-store",
-    });
+    const answer = await send(path, fields, token);
     if (answer.status === 401 && again) {
       if (bearer?.token === token) bearer = null;
       return post(path, fields, false);
@@ -238,20 +277,31 @@
   // In order, and again where the network fails: said twice it changes nothing.
   let telling = Promise.resolve();
   const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
-  async function tellSurely(fields) {
+  async function tellSurely(path, fields) {
     for (let time = 1; time <= TELL_TIMES; time += 1) {
-      const answer = await post(page.dataset.ticket, fields).catch(() => null);
-      if (answer && answer.status < 500) return answer.ok ? answer.json() : { changed: [] };
+      const answer = await post(path, fields).catch(() => null);
+      if (answer && answer.status < 500) return answer;
       await pause(TELL_AGAIN_AFTER_MS * time);
     }
-    return { changed: [] };
+    return null;
   }
 
-  function tellTicket(event, id, coupons = []) {
-    const fields = [["event", event], ["sale", id ?? ""], ...coupons.map((code) => ["coupons", code])];
-    telling = telling.then(() => tellSurely(fields)).then(({ changed }) => changed.forEach(drawAnew));
-    return telling;
+  function tell(path, fields) {
+    const answer = telling.then(() => tellSurely(path, fields));
+    telling = answer;
+    return answer;
   }
+
+  // `coupons` are undefined where the till did not say which.
+  async function tellTicket(event, id, coupons) {
+    const codes = coupons?.map((code) => ["coupons", code]) ?? [["untold", "1"]];
+    const answer = await tell(page.dataset.ticket, [["event", event], ["sale", id], ...codes]);
+    const { changed = [] } = answer?.ok ? await answer.json() : {};
+    changed.forEach(drawAnew);
+  }
+
+  // Beside what is told of the ticket, for a code taken off after this must not look put on after it.
+  const tellApplied = ({ appliedHref, member }, id) => tell(appliedHref, { member, sale: id });
 
   // Only a code that is still on the screen.
   function drawAnew(id) {
@@ -267,21 +317,36 @@
   }
 
   async function putOnSale(card) {
-    const { about, code, cents, currency, label, appliedHref, member } = card.dataset;
+    const { about, code, cents, currency, label } = card.dataset;
     const words = card.querySelector("[data-at-till]");
+    // Another may be beside us by the time it answers.
+    const { id } = sale;
     sent.add(about);
+    withdrawn = new WeakSet();
     words.className = "hint";
     words.textContent = "Putting it on the sale…";
     try {
       await host.ask("discount.apply", { code, redemptionId: about, valueCents: cents ? Number(cents) : null, currency, label });
     } catch (error) {
+      if (error.code === "timeout") unsure.add(about);
       words.className = "alert";
       words.textContent = `The till did not take the code: ${error.message} Undo gives the points back.`;
       return;
     }
-    await post(appliedHref, { member, sale: sale.id }).catch(() => null);
+    if (id === sale.id && !sale.coupons.includes(code)) sale.coupons = [...sale.coupons, code];
+    const answer = await tellApplied(card.dataset, id);
+    if (answer?.status === 409) await takeOffEnded({ code, redemptionId: about });
     drawAnew(about);
     host.tell("focus.release", {});
+  }
+
+  // It was ended while the till put it on: what the sale keeps, the shop pays for.
+  async function takeOffEnded(coupon) {
+    try {
+      await host.ask("discount.remove", coupon);
+    } catch {
+      say(`The code ${coupon.code} was ended meanwhile, and the till keeps it: take it off the sale.`, null, "dismiss");
+    }
   }
 
   // Before an undo, the till takes the code off; what it answers decides on the server.
@@ -296,8 +361,11 @@
       await host.ask("discount.remove", { code: card.dataset.code, redemptionId: card.dataset.about });
       withdrawn.add(elt);
       words.textContent = "";
+      // Where the button went away meanwhile, nothing else would say so.
+      if (!elt.isConnected) tellTicket("discount.removed", sale.id, [card.dataset.code]);
     } catch (error) {
       words.textContent = `The till did not take it off: ${error.message}`;
+      if (unsure.has(card.dataset.about)) await tellApplied(card.dataset, sale.id);
     }
   }
 
@@ -315,27 +383,38 @@
   }
 
   function lookUpUnasked(text) {
-    if (!text || (query.value === text && byId("member"))) return;
+    if (!text || (query.value === text && lookedUp === text && byId("member"))) return;
+    if (isLocked) {
+      attached = text;
+      return;
+    }
+    attached = "";
     closeDialog();
     query.value = text;
     lookUp.requestSubmit();
   }
 
   const text = (value) => (typeof value === "string" ? value : "");
-  const texts = (value) => (Array.isArray(value) ? value.filter((one) => typeof one === "string") : []);
+  const texts = (value) => (Array.isArray(value) && value.every((one) => typeof one === "string") ? value : undefined);
 
   function noteCart({ saleId, rev, coupons }) {
     const id = text(saleId);
-    if (!id || (id === sale.id && rev < sale.rev)) return;
     const codes = texts(coupons);
+    // That there are none must be said: it gives points back.
+    if (!id || !codes || (id === sale.id && rev < sale.rev)) return;
     const isNews = !sale.seen || id !== sale.id || codes.join() !== sale.coupons.join();
     sale = { id, rev: Number(rev) || 0, coupons: codes, seen: true };
-    if (isNews) tellTicket("cart.changed", id, codes);
+    if (!isNews) return;
+    withdrawn = new WeakSet();
+    tellTicket("cart.changed", id, codes);
   }
 
   // The sale is over for this panel: nothing of its customer stays.
   function endSale(event, { saleId, coupons }) {
-    tellTicket(event, text(saleId), texts(coupons));
+    const id = text(saleId) || sale.id;
+    tellTicket(event, id, texts(coupons));
+    // Another one's end, as of a parked ticket that is thrown away.
+    if (sale.id && id !== sale.id) return;
     sale = { id: "", rev: -1, coupons: [], seen: false };
     forget();
   }
@@ -357,12 +436,16 @@
     "discount.removed": ({ code }) => tellTicket("discount.removed", sale.id, [text(code)]),
     scan: ({ text: scanned }) => lookUpUnasked(text(scanned).trim()),
     "till.locked": () => {
-      const held = bearer;
-      const letGo = () => { if (bearer === held) bearer = null; };
-      if (held) post(page.dataset.lock, [], false).then(letGo, letGo);
+      nextTurn();
+      if (bearer) send(page.dataset.lock, [], bearer.token).catch(() => {});
+      bearer = null;
+      isLocked = true;
       sessionOver("This till is locked. Unlock it, then go on.", "again");
     },
     "clerk.changed": () => {
+      nextTurn();
+      // The launch ends it; nobody acts by it any more.
+      if (bearer) bearer.until = 0;
       forget();
       begin();
     },
@@ -660,6 +743,7 @@
     },
     close: closeDialog,
     again: tryAgain,
+    dismiss: () => alertRegion.replaceChildren(),
     reload: () => location.reload(),
   };
 

@@ -207,7 +207,10 @@
         answer = { detail: NO_CONNECTION };
       }
       timers.forEach(clearTimeout);
-      if (!shown.isConnected) return;
+      if (!shown.isConnected) {
+        if (answer.bearer && !isSignedIn()) signOut();
+        return;
+      }
       status.textContent = "";
       busy = false;
       judge(answer);
@@ -262,6 +265,12 @@
     } catch {
       host.cannotAsk();
     }
+  }
+
+  // Whoever went away before the answer came is not signed in for whoever comes next.
+  function signOut() {
+    owed = { why: "" };
+    settle().catch(() => {});
   }
 
   // What is still to be told to the server, before anything else is asked of it.

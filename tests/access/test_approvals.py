@@ -55,6 +55,14 @@ def test_a_manager_approves_one_act_once(bearer, mel):
     )
 
 
+@pytest.mark.parametrize("change", [{"role": Associate.Role.ASSOCIATE}, {"is_active": False}])
+def test_who_is_no_manager_any_more_agreed_to_nothing(bearer, mel, change):
+    grant(bearer, mel)
+    Associate.objects.filter(pk=mel.pk).update(**change)
+
+    assert approvals.use(bearer, KIND, bearer.till.store) is None
+
+
 def test_it_is_for_this_act_of_this_bearer_alone(bearer, mel, till, ben):
     grant(bearer, mel)
     Bearer.issue(till, ben)

@@ -395,3 +395,18 @@ def test_only_on_plain_loopback_there_is_a_plain_cookie_beside_it(
     poll = {"poll": answer.json()["poll"]}
     asked = stray.post("/panel/shop/pair/poll", poll, "application/json", secure=scheme == "https")
     assert asked.json()["state"] == ("waiting" if plain else "storage")
+
+
+BODIES = {
+    "too deep": b"[" * 100_000,
+    "half a letter": b'{"till": "\\ud800", "poll": "\\ud800", "badge": "\\ud800", "pin": "1234"}',
+    "no object": b"[1]",
+}
+
+
+@pytest.mark.parametrize("path", ["pair/poll", "pair/leave", "people/sign-in", "people/lock"])
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES.keys())
+def test_a_body_that_cannot_be_read_is_as_good_as_none(device, path, body):
+    address = f"/panel/shop/{path}"
+    answer = device.client.post(address, body, "application/json")
+    assert answer.status_code < 500

@@ -287,6 +287,13 @@ def test_whose_pin_is_taken_away_is_out(device, ana, boss):
     assert device.sign_in(ana).status_code == 401
 
 
+def test_nobody_signs_in_whose_pin_was_taken_away_meanwhile(device, ana, monkeypatch):
+    monkeypatch.setattr(pins, "settle_start", lambda *_: pins.Pin.objects.all().delete())
+
+    assert device.sign_in(ana).status_code == 401
+    assert not PinSession.objects.exists()
+
+
 def test_nobody_signs_in_at_a_till_that_was_unpaired_meanwhile(device, ana):
     paired = PairedTill.objects.get()
     PairedTill.objects.update(revoked_at=Now())

@@ -187,6 +187,12 @@ WRONG: dict[str, tuple[Callable[[], dict[str, Any]], str]] = {
     "no name": (lambda: {"name": "  "}, "name cannot be read"),
     "a till with spaces": (lambda: {"till": "till one"}, "till cannot be read"),
     "a till with a line break": (lambda: {"till": "1\n"}, "till cannot be read"),
+    "a name that no database takes": (lambda: {"name": "Ana\x00"}, "name cannot be read"),
+    "a time beyond all calendars": (
+        lambda: {"iat": 10**400, "nbf": 10**400, "exp": 10**400 + 60},
+        "exp, iat, nbf cannot be read",
+    ),
+    "a time that is none": (lambda: {"nbf": float("nan")}, "nbf cannot be read"),
     "no number for a time": (lambda: {"iat": "now"}, "cannot be read"),
     **{
         f"no {name}": (lambda name=name: {name: None}, f"has no {name}")
@@ -203,6 +209,29 @@ def test_a_token_that_says_something_wrong_is_refused_in_words(
 ) -> None:
     assert re.search(words, refused(launch(signed(secret, **changes()))))
     assert not Associate.objects.exists()
+
+
+def header(raw: str) -> str:
+    return f"{base64.urlsafe_b64encode(raw.encode()).decode().rstrip('=')}.e30.c2ln"
+
+
+UNREADABLE = {
+    "a kid that no database takes": {"token": header('{"alg": "HS256", "kid": "\\u0000"}')},
+    "a kid of half a letter": {"token": header('{"alg": "HS256", "kid": "\\ud800"}')},
+    "half a letter": {"token": "\ud800"},
+    "half a letter for a code": {"code": "\ud800"},
+    "half a letter for a till": {"till": "\ud800"},
+}
+
+
+@pytest.mark.database
+@pytest.mark.parametrize("told", UNREADABLE.values(), ids=UNREADABLE.keys())
+def test_what_cannot_be_read_is_refused_and_no_error_of_ours(
+    secret: LaunchSecret, told: dict[str, str]
+) -> None:
+    answer = Client().post("/panel/shop/launch", json.dumps(told), "application/json")
+    assert answer.status_code in {400, 401}
+    assert not Bearer.objects.exists()
 
 
 def test_clocks_may_differ_by_ten_seconds(secret: LaunchSecret) -> None:

@@ -130,6 +130,36 @@ def test_where_people_sign_in_by_pin_no_till_says_that_it_took_the_code_off(
     assert answer.status_code == 409 and state() == State.ISSUED
 
 
+def test_kept_by_hand_what_is_on_the_sale_still_takes_a_manager(panel, applied):
+    panel.post(f"redemptions/{applied.id}/keep", {"member": str(applied.member_id)})
+
+    assert undo(panel, applied).status_code == 409 and state() == State.ISSUED
+
+
+@pytest.mark.parametrize("event", ["discount.removed", "sale.voided"])
+def test_where_people_sign_in_by_pin_no_event_takes_a_code_off(panel, applied, till, ana, event):
+    PendingRedemption.objects.update(ticket="T-1")
+    paired, _ = pair(till)
+    Bearer.objects.update(pin_session=pin_sessions.start(paired, ana))
+
+    panel.post("ticket", {"event": event, "sale": "T-1", "coupons": applied.code})
+
+    assert undo(panel, applied).status_code == 409 and state() == State.ISSUED
+
+
+def test_what_the_till_called_sold_takes_a_manager_though_it_is_off_the_sale(panel, applied, mel):
+    PendingRedemption.objects.update(claimed_used_at=Now())
+    fields = {"member": str(applied.member_id), "withdrawn": "1"}
+
+    refused = panel.post(f"redemptions/{applied.id}/undo", fields)
+
+    assert refused.status_code == 409 and state() == State.ISSUED
+    assert "Ask a manager" in text_of(refused) and "was completed" in words(refused)
+    assert "was completed" in text_of(ask(panel, applied))
+    assert approve(panel, applied, mel).status_code == 200
+    assert state() == State.REVERSED
+
+
 def test_a_managers_start_pin_leads_to_one_of_their_own(panel, applied, mel):
     start = pins.issue_start_pin(mel)
     asked = approve(panel, applied, mel, start)

@@ -444,3 +444,9 @@ def test_an_oversized_body_spends_no_points(panel: Panel, mara: Member) -> None:
     answer = panel.redeem(panel.act(mara, FIVE_OFF), ask="a" * 300 * 1024)
     assert answer.status_code == 413
     assert not PendingRedemption.objects.exists()
+
+
+@pytest.mark.database
+def test_a_code_with_a_sign_that_no_database_takes_is_nobodys(panel: Panel) -> None:
+    answer = panel.post("ticket", {"event": "cart.changed", "sale": "T-1", "coupons": "\0"})
+    assert (answer.status_code, answer.json()) == (200, {"changed": []})

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from associates.coupons import bars, coupon_context, qr, refusal
 from associates.templatetags.panel import age, points, thousands
+from audit.models import Entry
 from members.models import Member
 from offers.catalogue import Kind
 from redemptions.life import hold, note_applied
@@ -194,6 +195,8 @@ def test_it_is_kept_longer_once(panel: Panel, mara: Member) -> None:
     again = panel.post(f"redemptions/{redemption.id}/extend", {"member": str(mara.id)})
     assert again.status_code == 409
     assert "once already" in text_of(again)
+    entry = Entry.objects.get(act="redemption.extended")
+    assert (entry.who, entry.subject_id) == ("Ana Pardo", str(redemption.id))
 
 
 def test_when_time_is_up_it_says_what_comes(panel: Panel, mara: Member) -> None:

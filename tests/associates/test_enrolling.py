@@ -176,3 +176,11 @@ def test_pressed_twice_nobody_is_made_twice(panel: Panel, sandbox: Sandbox) -> N
     emails = [person["email"] for person in sandbox.customers()]
     assert emails.count("ida@example.com") == 1
     assert Consent.objects.count() == 1
+
+
+def test_forms_show_no_members_whom_look_ups_no_longer_do(panel: Panel, settings) -> None:
+    settings.LOOK_UPS_OF_A_TILL = 0
+    for known in ({"email": "mara@example.com"}, {**IDA, "phone": MARAS_PHONE}):
+        answer = panel.post("enrol", known)
+        assert answer.status_code == 429 and "Mara" not in text_of(answer)
+    assert panel.post("enrol", IDA).status_code == 200

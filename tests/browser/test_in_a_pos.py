@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ViewportSize, expect
 
 from sandbox.control import Sandbox
+from tests.browser.held import WORKED_IN_MS
 from tests.browser.pos import Installed, Pos, Site
 from tests.browser.test_session import expire_bearers
 from tests.support.servers import Database, Panel
@@ -293,3 +294,131 @@ def test_nothing_is_left_in_storage_or_history(with_mara: Pos):
         # Where it is refused altogether (third-party storage is blocked), there is nothing either.
         assert frame.evaluate(f"(() => {{ try {{ return {store} }} catch {{ return 0 }} }})()") == 0
     assert with_mara.page.evaluate("history.length") == 2
+
+
+# What comes late, twice, or never
+
+
+SLOWLY = """(type) => {
+    does[type] = () => new Promise((resolve, reject) => { answer = resolve; fail = reject; });
+}"""
+
+
+def slow(pos: Pos, kind: str) -> None:
+    """The till answers that with `answer()` alone."""
+    pos.page.evaluate("window.answer = null")
+    pos.page.evaluate(SLOWLY, kind)
+
+
+def test_what_was_on_the_sale_before_it_changed_is_of_that_sale(with_mara: Pos, database: Database):
+    slow(with_mara, "discount.apply")
+    code = with_mara.panel.redeemed("$5 off")
+    with_mara.tell("cart.changed", **SALE | {"saleId": "T-200"}, coupons=[])
+    with_mara.page.evaluate("answer({})")
+    until(lambda: row(database, code)["applied_at"] is not None, "it is applied")
+    assert row(database, code)["ticket"] == "T-100"
+
+
+@pytest.mark.provokes(500)
+def test_that_it_was_put_on_the_sale_is_told_until_it_is_heard(
+    with_mara: Pos, database: Database, context: BrowserContext
+):
+    context.route("**/applied", lambda route: route.fulfill(status=500), times=1)
+    code = with_mara.panel.redeemed("$5 off")
+    # Taken off after that, it must not look put on after that.
+    with_mara.tell("discount.removed", code=code)
+    until(lambda: row(database, code)["gone_at"] is not None, "it was taken off")
+    assert row(database, code)["applied_at"] is not None
+
+
+@pytest.mark.provokes(409)
+def test_what_was_ended_while_the_till_put_it_on_is_taken_off(with_mara: Pos, database: Database):
+    slow(with_mara, "discount.apply")
+    with_mara.refuse("discount.remove", "Payment has begun.")
+    code = with_mara.panel.redeemed("$5 off")
+    # At another till, or by itself.
+    database.execute(
+        "UPDATE redemptions_pendingredemption SET state = 'reversing' WHERE code = ?", code
+    )
+    with_mara.page.evaluate("answer({})")
+    with_mara.panel.expect_alert("take it off the sale")
+    assert with_mara.told("discount.remove")[0]["code"] == code
+
+
+@pytest.mark.provokes(409)
+def test_what_the_till_may_have_put_on_is_not_undone_before_it_is_off(
+    with_mara: Pos, sandbox: Sandbox
+):
+    slow(with_mara, "discount.apply")
+    with_mara.panel.redeemed("$5 off")
+    refusal = {"ok": False, "error": {"code": "timeout", "message": "It took too long."}}
+    with_mara.page.evaluate(
+        """(refusal) => {
+            const { id } = told.find(({ type }) => type === "discount.apply");
+            port.postMessage({ v: 1, re: id, ...refusal });
+        }""",
+        refusal,
+    )
+    expect(with_mara.panel.coupon).to_contain_text("It took too long.")
+    with_mara.refuse("discount.remove", "Payment has begun.")
+    with_mara.panel.undo()
+    expect(with_mara.panel.coupon).to_contain_text("The code is still on the sale.")
+    assert sandbox.balance(MARA) == 140
+
+
+def test_a_sale_that_ends_without_a_word_of_codes_takes_none_back(
+    with_mara: Pos, database: Database
+):
+    code = with_mara.panel.redeemed("$5 off")
+    expect(with_mara.panel.coupon).to_contain_text("It is on the sale.")
+    with_mara.tell("cart.changed", **SALE | {"rev": 2})
+    with_mara.tell("sale.completed", saleId="T-100")
+    until(lambda: row(database, code)["claimed_used_at"] is not None, "it counts as sold")
+    assert row(database, code)["gone_at"] is None
+
+
+def test_another_sales_end_leaves_this_one_as_it_is(with_mara: Pos):
+    with_mara.tell("sale.voided", saleId="T-7")
+    with_mara.tell("sale.completed", saleId="T-8", coupons=[])
+    with_mara.panel.redeemed("$5 off")
+    expect(with_mara.panel.coupon).to_contain_text("It is on the sale.")
+
+
+def test_another_clerk_is_not_taken_for_the_one_before(with_mara: Pos, database: Database):
+    """Whose token was on its way when they changed places."""
+    early = with_mara.mint()
+    slow(with_mara, "launch.request")
+    with_mara.tell("clerk.changed")
+    until(lambda: with_mara.page.evaluate("window.answer !== null"), "the till was asked")
+    with_mara.clerk = {"sub": "ben", "name": "Ben Okafor"}
+    with_mara.page.evaluate(
+        """() => {
+            window.first = answer;
+            does["launch.request"] = async () => ({ token: await mint() });
+        }"""
+    )
+    with_mara.tell("clerk.changed")
+    expect(with_mara.frame.get_by_text("Ben Okafor · 7, boston")).to_be_visible()
+    with_mara.page.evaluate("(token) => first({ token })", early)
+    with_mara.page.wait_for_timeout(WORKED_IN_MS)
+    with_mara.panel.look_up_mara()
+    whose = "SELECT a.code FROM access_bearer b JOIN stores_associate a ON a.id = b.associate_id"
+    newest = "WHERE b.installation_id = ? ORDER BY b.id DESC LIMIT 1"
+    assert database.execute(f"{whose} {newest}", with_mara.installed.id) == [("ben",)]
+
+
+@pytest.mark.provokes(401)
+def test_a_look_up_that_waited_for_a_token_shows_nobody_after_the_till_was_locked(
+    with_mara: Pos, database: Database
+):
+    slow(with_mara, "launch.request")
+    expire_bearers(database)
+    with_mara.tell("scan", text="pia@example.com")
+    until(lambda: with_mara.page.evaluate("window.answer !== null"), "the till was asked")
+    with_mara.tell("till.locked")
+    with_mara.panel.expect_alert("This till is locked.")
+    with_mara.page.evaluate("(token) => answer({ token })", with_mara.mint())
+    with_mara.tell("customer.attached", email="pia@example.com")
+    with_mara.page.wait_for_timeout(2 * WORKED_IN_MS)
+    assert "Pia" not in with_mara.frame.locator("body").inner_text()
+    assert not database.execute(GOOD_BEARERS, with_mara.installed.id)

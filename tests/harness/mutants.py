@@ -198,7 +198,7 @@ MUTANTS = [
         (
             Change(
                 "redemptions/life.py",
-                "FREE = Q(claimed_used_at=None) & WITHDRAWN",
+                "FREE = UNSOLD & WITHDRAWN",
                 "FREE = WITHDRAWN",
             ),
             Change(

@@ -127,6 +127,36 @@ def test_a_sale_completed_without_it_gives_it_up(hear, code):
     assert acts() == ["redemption.applied", "redemption.removed"]
 
 
+def test_completed_without_a_word_of_codes_what_is_on_it_counts_as_sold(hear, code, store):
+    hear(Event.CHANGED, T1, code.code)
+    for event in (Event.CHANGED, Event.REMOVED, Event.COMPLETED):
+        tickets.hear(event, Ticket(store, T1, None), BY)
+    code.refresh_from_db()
+    assert (code.claimed_used_at is not None, code.gone_at) == (True, None)
+
+
+def test_completed_without_a_word_of_codes_one_that_never_was_on_it_is_left_alone(
+    hear, code, store
+):
+    PendingRedemption.objects.update(ticket=T1)
+    assert tickets.hear(Event.COMPLETED, Ticket(store, T1, None), BY) == []
+
+
+def test_a_page_cannot_void_what_it_called_completed(hear, code):
+    hear(Event.COMPLETED, T1, code.code)
+    assert hear(Event.VOIDED, T1).state == State.ISSUED
+
+
+def test_what_is_on_the_sale_is_not_kept(hear, code):
+    """Else it would look as if it were on none, and be undone with nobody's leave."""
+    hear(Event.CHANGED, T1, code.code)
+    tickets.keep(code, BY)
+    assert code.applied_at is not None
+    hear(Event.REMOVED, "", code.code)
+    tickets.keep(code, BY)
+    assert acts()[-1] == "redemption.kept"
+
+
 def test_a_voided_ticket_gives_its_codes_back(hear, code):
     hear(Event.CHANGED, T1, code.code)
     voided = hear(Event.VOIDED, T1)
