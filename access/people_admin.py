@@ -32,7 +32,7 @@ class TypedCode(forms.Form):
     code = forms.CharField(
         max_length=20,
         label="Code on the till's screen",
-        help_text="Walk up to the till, or have somebody read it to you whose voice you know.",
+        help_text="Walk up to the till and type what its screen shows.",
     )
 
 
