@@ -110,10 +110,15 @@ def void(ticket: Ticket, by: By) -> list[PendingRedemption]:
     return life.void_ticket(store.installation, ticket.id, by=by, of=still_open)
 
 
+def is_on(redemption: PendingRedemption, ticket_id: str) -> bool:
+    """Whether that is known already."""
+    is_applied = redemption.applied_at is not None and redemption.withdrawn_at is None
+    return is_applied and redemption.ticket == ticket_id
+
+
 def note_cart(redemption: PendingRedemption, ticket: Ticket) -> str:
     if ticket.has(redemption):
-        is_noted = redemption.ticket == ticket.id and redemption.applied_at
-        if is_noted and redemption.withdrawn_at is None:
+        if is_on(redemption, ticket.id):
             return ""
         life.bind(redemption, ticket.id)
         life.note_applied(redemption)
@@ -173,10 +178,12 @@ def applied(redemption: PendingRedemption, ticket: str, by: By) -> bool:
     The database's clock dates it.
     """
     with transaction.atomic():
+        # A cart that has it may have told a moment ago.
+        was_known = is_on(redemption, ticket or redemption.ticket)
         if ticket:
             life.bind(redemption, ticket)
         counts = life.note_applied(redemption)
-        if counts:
+        if counts and not was_known:
             after = {"ticket": redemption.ticket, "applied_at": redemption.applied_at}
             by.record("redemption.applied", redemption, after=after)
     if not counts:

@@ -716,6 +716,7 @@
   const clear = () => {
     htmx.trigger(lookUp, "htmx:abort");
     alertRegion.replaceChildren();
+    said.textContent = "";
     result.replaceChildren(...start);
   };
 

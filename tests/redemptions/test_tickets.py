@@ -66,6 +66,12 @@ def test_said_twice_it_changes_nothing(hear, code):
     assert acts() == ["redemption.applied"]
 
 
+def test_what_the_cart_told_already_stands_once_in_the_trail(hear, code):
+    heard = hear(Event.CHANGED, T1, code.code)
+    assert tickets.applied(heard, T1, BY)
+    assert acts() == ["redemption.applied"]
+
+
 def test_a_code_moves_with_the_cart_that_has_it(hear, code):
     hear(Event.CHANGED, T1, code.code)
     assert hear(Event.CHANGED, T2, code.code).ticket == T2
