@@ -245,10 +245,17 @@
   let attached = "";
   let isLocked = false;
 
+  // Whose sale it is: as the till named them, and once they were shown, who that is.
+  let buyer = { told: "", about: "", name: "" };
+  const noteBuyer = (told, member) => {
+    buyer = { told, about: member?.dataset.about ?? "", name: member?.querySelector("h2").textContent.trim() ?? "" };
+  };
+
   // Nothing of a customer stays in sight or in a field.
   const forget = () => {
     visit += 1;
     attached = "";
+    noteBuyer("");
     closeDialog();
     clear();
     query.value = "";
@@ -376,6 +383,7 @@
     try {
       await host.ask("customer.attach", { [typed.includes("@") ? "email" : "phone"]: typed, memberId, name });
       page.classList.add("has-customer");
+      buyer = { told: typed, about: memberId, name };
       said.textContent = "On the sale";
     } catch (error) {
       say(`The till did not take the customer: ${error.message}`, button, "again");
@@ -422,7 +430,9 @@
   const HEARD = {
     "customer.attached": ({ email, phone }) => {
       page.classList.add("has-customer");
-      lookUpUnasked(text(email) || text(phone));
+      const told = text(email) || text(phone);
+      noteBuyer(told, lookedUp === told ? byId("member") : null);
+      lookUpUnasked(told);
     },
     "customer.detached": forget,
     "cart.changed": noteCart,
@@ -558,10 +568,22 @@
     if (!dialogs.querySelector("dialog")?.open && !isAsking()) dialogs.replaceChildren();
   };
 
+  const isAnothersSale = () => buyer.about !== "" && byId("member").dataset.about !== buyer.about;
+
+  const warning = () => {
+    const words = document.createElement("p");
+    words.className = "notice";
+    words.setAttribute("role", "alert");
+    words.textContent = `${buyer.name} is on the sale. These are somebody else's points.`;
+    return words;
+  };
+
   on("htmx:afterSwap", (event) => {
     const dialog = dialogs.querySelector("dialog");
     if (event.detail.target !== dialogs || !dialog) return;
-    dialog.querySelector("[data-whose]").textContent = document.querySelector("#member h2").textContent;
+    const whose = dialog.querySelector("[data-whose]");
+    whose.textContent = document.querySelector("#member h2").textContent;
+    if (dialog.querySelector("#ask-title") && isAnothersSale()) whose.after(warning());
     dialog.showModal();
   });
 
@@ -629,6 +651,7 @@
   on("htmx:afterSettle", (event) => {
     const { target, requestConfig } = event.detail;
     if (!target) return;
+    if (target === result && buyer.told && !buyer.about && lookedUp === buyer.told) noteBuyer(buyer.told, byId("member"));
     if (target === alertRegion) readyTheWayOut();
     else if (requestConfig.elt.getAttribute("hx-swap") !== "none") speak(target);
     if (target.id === "coupon-slot" && byId("member") && !isUnasked(requestConfig)) showTogether();

@@ -93,6 +93,20 @@ def test_a_customer_on_the_sale_is_shown_without_typing(with_mara: Pos):
     assert with_mara.page.evaluate("document.activeElement.tagName") == "BODY"
 
 
+def test_somebody_elses_points_are_not_spent_on_a_sale_without_a_word(with_mara: Pos):
+    panel, warning = with_mara.panel, "Mara Quill is on the sale. These are somebody else's points."
+    expect(panel.choose("$5 off")).not_to_contain_text(warning)
+    panel.cancel_button.click()
+    panel.look_up("bea@example.com", "Bea Bronson")
+    expect(panel.choose("$5 off")).to_contain_text(warning)
+    panel.cancel_button.click()
+    with_mara.tell("customer.attached", email="bea@example.com")
+    with_mara.tell("scan", text="pia@example.com")
+    expect(panel.member.get_by_role("heading", name="Pia Lindqvist")).to_be_visible()
+    panel.look_up("bea@example.com", "Bea Bronson")
+    expect(panel.choose("$5 off")).not_to_contain_text("is on the sale")
+
+
 def test_a_code_goes_on_the_sale_by_itself(with_mara: Pos, database: Database):
     code = with_mara.panel.redeemed("$5 off")
     expect(with_mara.panel.coupon).to_contain_text("It is on the sale.")
