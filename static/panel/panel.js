@@ -13,6 +13,11 @@
   const TELL_TIMES = 10;
   const NO_ANSWER = "No answer. Check the network, then try again: nothing is done twice.";
 
+  // htmx keeps the page's address, with what a POS wrote into it, where the browser lets it.
+  try {
+    sessionStorage.removeItem("htmx-current-path-for-history");
+  } catch { /* nothing is kept in this frame */ }
+
   const byId = (id) => document.getElementById(id);
   const on = (name, act) => document.addEventListener(name, act);
   const page = byId("panel");
