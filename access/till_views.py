@@ -16,7 +16,7 @@ from access.at_till import ask_who, bearer_answer, body_of, told_key
 from access.middleware import PanelRequest, bearer_required
 from access.models import PinSession
 from access.pairing import PairedTill
-from access.views import is_own_page, refusal
+from access.views import is_own_page
 from stores.models import Installation
 
 log = structlog.get_logger(__name__)
@@ -38,6 +38,10 @@ def of_own_page(view: View) -> View:
         return view(request, installation)
 
     return wrapped
+
+
+def refusal(status: int, detail: str) -> JsonResponse:
+    return JsonResponse({"detail": detail}, status=status)
 
 
 @of_own_page

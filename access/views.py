@@ -82,10 +82,6 @@ def is_demo(request: HttpRequest, installation: str) -> bool:
     return settings.DEMO and installation == settings.DEMO_INSTALLATION and is_here
 
 
-def refusal(status: int, detail: str) -> JsonResponse:
-    return JsonResponse({"detail": detail}, status=status)
-
-
 def is_own_page(request: HttpRequest) -> bool:
     """A launch is the panel's own fetch: each header, where the browser sends it, says so."""
     site = request.headers.get("Sec-Fetch-Site", "same-origin")

@@ -10,9 +10,10 @@ from django.db.models import F
 from connectors.yotpo.client import Yotpo
 from members.models import Member
 from redemptions.models import PendingRedemption
+from redemptions.states import State
 from sandbox.control import Sandbox
 from stores.models import Associate, Till
-from tests.associates.panel import Panel
+from tests.associates.panel import FIVE_OFF, Panel
 
 
 @pytest.fixture
@@ -58,3 +59,12 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 def bea(db: None) -> Member:
     """Bea Bronson of the sandbox: 510 points."""
     return Member.objects.seen("bea@example.com")
+
+
+@pytest.fixture
+def redeemed(panel: Panel, mara: Member) -> PendingRedemption:
+    """Ana's, of Mara's 500 points."""
+    panel.redeem(panel.act(mara, FIVE_OFF))
+    redemption = PendingRedemption.objects.get()
+    assert redemption.state == State.ISSUED
+    return redemption

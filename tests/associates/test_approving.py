@@ -7,13 +7,12 @@ from django.db.models.functions import Now
 from access import pin_sessions, pins
 from access.models import Approval, Bearer
 from audit.models import Entry
-from members.models import Member
 from redemptions.models import PendingRedemption
 from redemptions.states import State
 from sandbox.control import Sandbox
 from stores.models import Associate, Installation
 from tests.access.at_till import PIN, give_pin, pair
-from tests.associates.panel import FIVE_OFF, Panel, text_of, words
+from tests.associates.panel import Panel, text_of, words
 
 pytestmark = pytest.mark.django_db
 
@@ -31,15 +30,6 @@ def mel(installation: Installation) -> Associate:
     )
     give_pin(mel)
     return mel
-
-
-@pytest.fixture
-def redeemed(panel: Panel, mara: Member) -> PendingRedemption:
-    """Ana's, of Mara's 500 points."""
-    panel.redeem(panel.act(mara, FIVE_OFF))
-    redemption = PendingRedemption.objects.get()
-    assert redemption.state == State.ISSUED
-    return redemption
 
 
 @pytest.fixture

@@ -33,14 +33,6 @@ every_act = pytest.mark.parametrize("act", ACTS)
 
 
 @pytest.fixture
-def redeemed(panel: Panel, mara: Member) -> PendingRedemption:
-    panel.redeem(panel.act(mara, FIVE_OFF))
-    redemption = PendingRedemption.objects.get()
-    assert redemption.state == State.ISSUED
-    return redemption
-
-
-@pytest.fixture
 def elsewhere(panel: Panel) -> Panel:
     """Of another merchant on this server."""
     place = Installation.objects.create(id="elsewhere", name="Elsewhere")
