@@ -149,7 +149,8 @@ class FaultBoard:
         self._endpoints = endpoints
         self._lock = threading.Lock()
         self._faults: list[Fault] = []
-        self._last_id = 0
+        self._last_id = self._last_cleared_id = 0
+        self._cleared = threading.Event()
 
     def add(self, wanted: Mapping[str, Any]) -> Fault:
         """Raises `Refused` (422) for an endpoint, a kind or a field that doesn't exist."""
@@ -192,8 +193,20 @@ class FaultBoard:
             self._faults = [fault for fault in self._faults if fault.id != fault_id]
 
     def clear(self) -> None:
+        """Also lets go of every call that a fault holds up now."""
         with self._lock:
             self._faults = []
+            self._last_cleared_id = self._last_id
+            self._cleared.set()
+            self._cleared = threading.Event()
+
+    def hold_up(self, fault: Fault) -> None:
+        """Wait in its name, until its seconds are over or all faults are cleared."""
+        with self._lock:
+            if fault.id <= self._last_cleared_id:
+                return
+            cleared = self._cleared
+        cleared.wait(fault.seconds)
 
     def listed(self) -> list[dict[str, Any]]:
         with self._lock:

@@ -106,7 +106,8 @@ class Gateway:
     def _perform_with(self, fault: Fault, endpoint: str, params: Params) -> Exchange:
         kind = KINDS[fault.kind]
         resets = self._world.resets
-        self._pause(fault.seconds if kind.waits == "before" else 0)
+        if kind.waits == "before":
+            self._world.faults.hold_up(fault)
         reply, made = Reply(), False
         # A call from before a reset must not change the fresh start after it.
         if fault.does_the_work and resets == self._world.resets:
@@ -114,7 +115,8 @@ class Gateway:
         reply = kind.answer(fault, reply)
         # Noted before it waits: a test that awaits the change must not await the answer too.
         self._note(endpoint, None if kind.send == "drop" else reply.status, made, fault.kind)
-        self._pause(fault.seconds if kind.waits == "after" else 0)
+        if kind.waits == "after":
+            self._world.faults.hold_up(fault)
         return Exchange(reply, fault)
 
     def _work(self, endpoint: str, params: Params) -> tuple[Reply, bool]:

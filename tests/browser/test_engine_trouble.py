@@ -101,10 +101,11 @@ def test_offers_that_cannot_be_read_leave_the_rest_of_the_screen(till: Till, san
 
 
 def test_while_the_engine_is_slow_the_dialog_says_that_it_redeems(till: Till, sandbox: Sandbox):
-    sandbox.fault("POST /redemptions", "slow", seconds=1.5)
+    sandbox.fault("POST /redemptions", "slow", seconds=60)
     till.look_up_mara()
     till.redeem("$5 off")
     expect(till.dialog.get_by_text("Redeeming…")).to_be_visible()
+    sandbox.clear_faults()
     till.shown_code()
 
 

@@ -268,9 +268,12 @@ def test_waiting_for_a_new_member_survives_an_outage(till: Till, sandbox: Sandbo
     till.start_enrolment()
     # Nobody else's in these tests, or the panel would know figures of it.
     till.email.fill("never.seen.before@example.com")
+    asked_again = till.hold("**/enrol/wait")
     till.enrol_button.click()
     expect(till.enrolment.get_by_role("progressbar")).to_be_visible()
+    asked_again.wait()
     sandbox.fault("*", "drop_before", times=None)
+    asked_again.let_go()
     expect(till.enrolment).to_contain_text("can't be reached just now. We go on asking")
     sandbox.clear_faults()
     expect(till.main.get_by_text("Welcome! The new member is enrolled.")).to_be_visible()

@@ -11,12 +11,15 @@ pytestmark = pytest.mark.browser
 
 SAID_AFTER_MS, SLOW_AFTER_MS = 150, 2000
 WATCH = """
-    window.saidAt = [];
+    window.said = [];
     let begun = 0;
-    addEventListener("htmx:beforeRequest", () => { begun = performance.now(); }, {once: true});
+    // Before the panel hears of it, or what it waits would seem a part of a millisecond too short.
+    addEventListener(
+        "htmx:beforeRequest", () => { begun = performance.now(); }, {once: true, capture: true},
+    );
     const busy = document.getElementById("busy");
     new MutationObserver(() => {
-        if (busy.textContent) saidAt.push(performance.now() - begun);
+        if (busy.textContent) said.push([busy.textContent, performance.now() - begun]);
     }).observe(busy, {childList: true});
 """
 PLACES = """
@@ -32,8 +35,9 @@ def test_that_it_asks_is_said_after_a_blink_and_that_it_is_slow_after_two_second
     till.hold("**/lookup")
     till.ask(MARA)
     expect(till.busy).to_contain_text("slow just now")
-    first, second = till.page.evaluate("saidAt")
-    assert SAID_AFTER_MS <= first < SLOW_AFTER_MS <= second
+    (asking, asking_at), (slow, slow_at) = till.page.evaluate("said")
+    assert "Asking" in asking and "slow just now" in slow
+    assert asking_at >= SAID_AFTER_MS and slow_at >= SLOW_AFTER_MS
 
 
 def test_nothing_moves_while_it_asks(till: Till):

@@ -3,6 +3,7 @@
 import http.client
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -143,6 +144,22 @@ def test_slow_call_does_nothing_at_first(sandbox: Sandbox, speak: Speak) -> None
         speak("POST", "/redemptions", REDEMPTION, timeout=IMPATIENT)
 
     assert sandbox.balance(MARA) == START
+
+
+@pytest.mark.parametrize("kind", ["slow", "late", "hang"])
+def test_clearing_lets_go_of_a_call_that_waits(sandbox: Sandbox, speak: Speak, kind: str) -> None:
+    sandbox.fault(REDEEM, kind, seconds=600)
+    with ThreadPoolExecutor(1) as callers:
+        waiting = callers.submit(speak, "POST", "/redemptions", REDEMPTION)
+        until(lambda: not sandbox.state()["faults"], "the call is there")
+
+        sandbox.clear_faults()
+
+        if kind == "hang":
+            with pytest.raises(ConnectionError):
+                waiting.result()
+        else:
+            assert waiting.result().json["approved"] is True
 
 
 @pytest.mark.parametrize("kind", ["slow", "late"])
