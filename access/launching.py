@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic import ValidationError as NotAsItShouldBe
 
 from access.keys import LaunchSecret, digest, new_secret
+from audit.models import Entry
 from audit.record import Where, Who, record
 from stores.models import Associate, Installation, Till
 from stores.places import Disabled, place_of, rename
@@ -33,6 +34,10 @@ LEEWAY_SECONDS = 10
 LONGEST_TOKEN = 4096
 CODE_LIFE = timedelta(seconds=30)
 NEEDED = ["iss", "aud", "sub", "name", "role", "store", "till", "iat", "nbf", "exp", "jti"]
+# What is said of a token before its signature is known to be right.
+UNSIGNED = {"malformed", "signature"}
+REFUSED = "launch.refused"
+MOST_REFUSALS_NOTED = 20  # an hour and installation; the log has them all
 HOW = "docs/bridge.md says how one is made."
 
 # No name and no database has that sign.
@@ -120,14 +125,36 @@ def by_token(token: str, installation_id: str, audiences: list[str]) -> Launched
     A store, till or associate not yet known is made. Raises LaunchRefused.
     """
     secret = secret_of(token, installation_id)
-    claims = read_claims(token, secret, installation_id, audiences)
-    check_times(claims, time.time())
     try:
+        claims = read_claims(token, secret, installation_id, audiences)
+        check_times(claims, time.time())
         with transaction.atomic():
             use_up(secret.installation, claims)
             return launched(secret, claims)
-    except Disabled as error:
-        raise LaunchRefused("disabled", str(error), 403) from None
+    except LaunchRefused as refused:
+        if refused.why not in UNSIGNED:
+            note_refusal(secret, refused)
+        raise
+
+
+def note_refusal(secret: LaunchSecret, refused: LaunchRefused) -> None:
+    """For a manager. Only of tokens that are signed rightly: anybody could fill the trail else.
+
+    Whoever has one of them could do so too, by sending it again and again: so many an hour.
+    """
+    hour = Now() - timedelta(hours=1)
+    where = Where.at(installation=secret.installation)
+    noted = Entry.objects.filter(act=REFUSED, installation=where.installation, at__gt=hour)
+    if noted[:MOST_REFUSALS_NOTED].count() < MOST_REFUSALS_NOTED:
+        record(
+            act=REFUSED,
+            who=Who.machine(f"launch secret {secret.kid}"),
+            subject=secret,
+            where=where,
+            outcome=Entry.Outcome.REFUSED,
+            after={"why": refused.why},
+            reason=str(refused),
+        )
 
 
 def secret_of(token: str, installation_id: str) -> LaunchSecret:
@@ -248,11 +275,13 @@ def use_up(installation: Installation, claims: Claims) -> None:
 
 
 def launched(secret: LaunchSecret, claims: Claims) -> Launched:
-    """Raises Disabled."""
+    """Raises LaunchRefused."""
     try:
         place = place_of(secret.installation, claims.store, claims.till, claims.sub)
     except ValidationError as error:
         raise LaunchRefused("claims", " ".join(error.messages)) from None
+    except Disabled as error:
+        raise LaunchRefused("disabled", str(error), 403) from None
     till, associate = place.till, place.associate
     if till is None or associate is None:
         raise LookupError("place_of makes what was named")

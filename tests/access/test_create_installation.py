@@ -60,6 +60,16 @@ def test_people_are_told_the_same_in_words(settings) -> None:
     assert WebhookSecret.of_secret(secrets[4])
 
 
+@pytest.mark.parametrize(("pos", "is_warned"), [("generic", False), ("heartland", True)])
+def test_for_heartland_it_warns_that_nobody_tells_of_sales(pos: str, is_warned: bool) -> None:
+    told, warned = StringIO(), StringIO()
+    call_command(
+        "create_installation", "Shop", *NEEDED, "--pos", pos, "--json", stdout=told, stderr=warned
+    )
+    assert json.loads(told.getvalue())["id"] == "shop"
+    assert ("nothing tells the panel of Heartland's sales" in warned.getvalue()) is is_warned
+
+
 def test_without_options_it_is_as_the_model_says() -> None:
     create()
     shop = Installation.objects.get()

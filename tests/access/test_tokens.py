@@ -99,6 +99,41 @@ def test_a_token_is_good_once(secret: LaunchSecret) -> None:
     assert Bearer.objects.count() == 1
 
 
+def in_the_trail() -> list[tuple[str, str, str]]:
+    rows = Entry.objects.filter(outcome=Entry.Outcome.REFUSED).order_by("id")
+    return [(row.act, row.who, row.after["why"]) for row in rows]
+
+
+def test_a_refused_launch_is_in_the_trail_where_its_signature_is_right(
+    secret: LaunchSecret, till: Till
+) -> None:
+    token = signed(secret)
+    launch(token)
+    launch(token)
+    launch(signed(secret, exp=int(time.time()) - 60))
+    launch(signed(secret, aud="https://elsewhere.example"))
+    Till.objects.filter(pk=till.pk).update(is_active=False)
+    launch(signed(secret, store=till.store.code, till=till.code))
+    who = f"launch secret {secret.kid}"
+    assert in_the_trail() == [
+        ("launch.refused", who, why) for why in ("replayed", "too_long", "audience", "disabled")
+    ]
+    assert {row.installation for row in Entry.objects.filter(act="launch.refused")} == {"shop"}
+
+
+def test_nobody_without_a_secret_writes_into_the_trail(secret: LaunchSecret) -> None:
+    launch("nonsense")
+    launch(signed(secret, key="k" * 43))
+    assert in_the_trail() == []
+
+
+def test_a_token_sent_over_and_over_fills_no_trail(secret: LaunchSecret) -> None:
+    token = signed(secret)
+    for _ in range(30):
+        launch(token)
+    assert len(in_the_trail()) == 20
+
+
 def test_what_ended_long_ago_is_forgotten(secret: LaunchSecret) -> None:
     launch(signed(secret))
     UsedToken.objects.update(expires_at="2026-01-01T00:00:00Z")

@@ -17,6 +17,11 @@ from stores.models import Installation
 
 LABEL = "create_installation"
 LONGEST_SLUG = 58  # leaves room for a suffix
+BEFORE_HEARTLAND_OPENS = (
+    "Before it opens: nothing tells the panel of Heartland's sales by itself, and the points of a "
+    "code of which it hears nothing go back, also where a sale took it. Let a server report the "
+    "sales, or raise --unasked-reverse-minutes: docs/bridge.md, Heartland Retail."
+)
 # Where an option is not named as the field that it fills.
 OPTIONS = {"name": "NAME", "origins": "--origin"}
 
@@ -61,6 +66,8 @@ class Command(BaseCommand):
                 "Run it again."
             ) from None
         self.stdout.write(json.dumps(made) if options["json"] else as_text(made))
+        if options["pos"] == Installation.Pos.HEARTLAND:
+            self.stderr.write(self.style.WARNING(BEFORE_HEARTLAND_OPENS))
 
 
 @transaction.atomic
