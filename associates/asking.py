@@ -43,6 +43,7 @@ def render_dialog(
         "available": shown.available,
         "left": shown.available - offer.points,
         "variable": offer.kind is Kind.VARIABLE,
+        "cents": cents,
         "worth": show_money(cents, offer.currency) if cents else "",
         "open_code": open_code,
         "typed": request.POST.get("points", "")[:LONGEST_POINTS] if wrong else "",

@@ -30,8 +30,6 @@ REFUSALS: dict[str, tuple[str, int]] = {
     ),
     Reason.ENGINE_SAID_NO: ("The loyalty system said no. No points were taken.", 422),
 }
-UNDO = "Undo gives the points back. Take the code off the sale first."
-UNDO_ON_SALE = "Undo takes the code off the sale and gives the points back."
 WAITING = (*UNDER_WAY, State.REVERSING)
 NO_CODES_LEFT = (
     "There are no codes left for {offer}. No points were taken. Offer something else, and tell "
@@ -68,7 +66,7 @@ def coupon_context(redemption: PendingRedemption) -> dict[str, Any]:
         "on_sale": on_sale,
         "gone": issued and redemption.gone_at is not None,
         "removed": issued and removed(redemption),
-        "undo_hint": UNDO_ON_SALE if on_sale else UNDO,
+        "taken_off": issued and redemption.withdrawn_at is not None,
         "lease": lease_words(redemption) if issued else None,
         "redemption": redemption,
         "waiting": redemption.state in WAITING,

@@ -238,8 +238,10 @@
 
   // The sale beside the panel, as the POS's page tells of it
 
-  // `seen`: its codes were told. A lower `rev` of the same sale is old news.
-  let sale = { id: page.dataset.sale ?? "", rev: -1, coupons: [], seen: false };
+  // `seen`: its codes were told. A lower `rev` of the same sale is old news. The total is what is
+  // left to pay, as its till reckons.
+  const newSale = (id) => ({ id, rev: -1, coupons: [], seen: false, totalCents: 0, currency: "" });
+  let sale = newSale(page.dataset.sale ?? "");
   const till = byId("till");
   const sent = new Set();
   // The till was asked to put them on, and did not answer: it may have done so.
@@ -319,6 +321,13 @@
   function drawAnew(id) {
     const card = document.querySelector(`#coupon-slot > [data-about="${CSS.escape(id)}"]`);
     if (card?.dataset.href) htmx.ajax("GET", card.dataset.href, { source: card, target: "#coupon-slot" });
+  }
+
+  // After a reload, or with a sale that was parked: its code is shown as if it had been made just now.
+  function showCodeOfSale() {
+    if (!byId("member") || byId("coupon-slot").firstElementChild) return;
+    const pending = [...document.querySelectorAll("#pending [data-shows]")].find((button) => sale.coupons.includes(button.dataset.shows));
+    if (pending) htmx.ajax("GET", pending.getAttribute("hx-get"), { source: pending, target: "#coupon-slot" });
   }
 
   // A code that was just made goes on the sale without another tap, once.
@@ -410,16 +419,17 @@
   const text = (value) => (typeof value === "string" ? value : "");
   const texts = (value) => (Array.isArray(value) && value.every((one) => typeof one === "string") ? value : undefined);
 
-  function noteCart({ saleId, rev, coupons }) {
+  function noteCart({ saleId, rev, coupons, totalCents, currency }) {
     const id = text(saleId);
     const codes = texts(coupons);
     // That there are none must be said: it gives points back.
     if (!id || !codes || (id === sale.id && rev < sale.rev)) return;
     const isNews = !sale.seen || id !== sale.id || codes.join() !== sale.coupons.join();
-    sale = { id, rev: Number(rev) || 0, coupons: codes, seen: true };
+    sale = { id, rev: Number(rev) || 0, coupons: codes, seen: true, totalCents: Number(totalCents) || 0, currency: text(currency) };
     if (!isNews) return;
     withdrawn = new WeakSet();
     tellTicket("cart.changed", id, codes);
+    showCodeOfSale();
   }
 
   // The sale is over for this panel: nothing of its customer stays.
@@ -428,7 +438,7 @@
     tellTicket(event, id, texts(coupons));
     // Another one's end, as of a parked ticket that is thrown away.
     if (sale.id && id !== sale.id) return;
-    sale = { id: "", rev: -1, coupons: [], seen: false };
+    sale = newSale("");
     forget();
   }
 
@@ -445,7 +455,7 @@
     "sale.voided": (told) => endSale("sale.voided", told),
     "sale.parked": (told) => endSale("sale.parked", told),
     "sale.resumed": ({ saleId }) => {
-      sale = { id: text(saleId), rev: -1, coupons: [], seen: false };
+      sale = newSale(text(saleId));
       tellTicket("sale.resumed", sale.id);
     },
     "discount.removed": ({ code }) => tellTicket("discount.removed", sale.id, [text(code)]),
@@ -575,20 +585,29 @@
 
   const isAnothersSale = () => buyer.about !== "" && byId("member").dataset.about !== buyer.about;
 
-  const warning = () => {
+  const notice = (text) => {
     const words = document.createElement("p");
     words.className = "notice";
     words.setAttribute("role", "alert");
-    words.textContent = `${buyer.name} is on the sale. These are somebody else's points.`;
+    words.textContent = text;
     return words;
   };
+
+  // A code counts once, and what it is worth beyond the sale is lost. Before anything is on the sale
+  // nobody can tell.
+  const isMoreThanTheSale = (cents, currency) => {
+    const hasBegun = sale.totalCents > 0 || sale.coupons.length > 0;
+    return hasBegun && currency === sale.currency && cents > sale.totalCents;
+  };
+  const tooMuch = () => `More than is left to pay (${money(sale.totalCents, sale.currency)}): the rest would be lost.`;
 
   on("htmx:afterSwap", (event) => {
     const dialog = dialogs.querySelector("dialog");
     if (event.detail.target !== dialogs || !dialog) return;
     const whose = dialog.querySelector("[data-whose]");
     whose.textContent = document.querySelector("#member h2").textContent;
-    if (dialog.querySelector("#ask-title") && isAnothersSale()) whose.after(warning());
+    if (dialog.querySelector("#ask-title") && isAnothersSale()) whose.after(notice(`${buyer.name} is on the sale. These are somebody else's points.`));
+    if (isMoreThanTheSale(Number(dialog.dataset.cents), dialog.dataset.currency)) dialog.querySelector(".busy").before(notice(tooMuch()));
     dialog.showModal();
   });
 
@@ -657,6 +676,7 @@
     const { target, requestConfig } = event.detail;
     if (!target) return;
     if (target === result && buyer.told && !buyer.about && lookedUp === buyer.told) noteBuyer(buyer.told, byId("member"));
+    if (target === result) showCodeOfSale();
     if (target === alertRegion) readyTheWayOut();
     else if (requestConfig.elt.getAttribute("hx-swap") !== "none") speak(target);
     if (target.id === "coupon-slot" && byId("member") && !isUnasked(requestConfig)) showTogether();
@@ -700,8 +720,10 @@
     const typed = field.value.replace(/\s/g, "");
     const points = /^(\d+|\d{1,3}(,\d{3})+)$/.test(typed) ? Number(typed.replaceAll(",", "")) : NaN;
     const most = Number(field.dataset.most);
+    const { currency } = field.dataset;
+    const cents = Math.floor(points * field.dataset.rate + 1e-9);
     const worth = points >= 1 && points <= most
-      ? `Worth ${money(Math.floor(points * field.dataset.rate + 1e-9), field.dataset.currency)}`
+      ? `Worth ${money(cents, currency)}${isMoreThanTheSale(cents, currency) ? `. ${tooMuch()}` : ""}`
       : `Type a whole number from 1 to ${most.toLocaleString()}.`;
     byId(field.dataset.worth).textContent = typed && worth;
   });

@@ -107,6 +107,39 @@ def test_somebody_elses_points_are_not_spent_on_a_sale_without_a_word(with_mara:
     expect(panel.choose("$5 off")).not_to_contain_text("is on the sale")
 
 
+def test_a_code_that_is_worth_more_than_the_sale_is_told_of_before_points_go(with_mara: Pos):
+    panel, lost = with_mara.panel, "More than is left to pay ($4.00): the rest would be lost."
+    expect(panel.choose("$5 off")).not_to_contain_text("lost")
+    panel.cancel_button.click()
+    with_mara.tell("cart.changed", **SALE | {"rev": 2, "totalCents": 400}, coupons=[])
+    expect(panel.choose("$5 off")).to_contain_text(lost)
+    panel.cancel_button.click()
+    dialog = panel.choose("Points for dollars")
+    expect(dialog).not_to_contain_text("lost")
+    panel.points_field.fill("400")
+    expect(dialog).not_to_contain_text("lost")
+    panel.points_field.fill("401")
+    expect(dialog).to_contain_text(f"Worth $4.01. {lost}")
+    panel.cancel_button.click()
+    # Before anything is on the sale nobody can tell.
+    with_mara.tell("cart.changed", **SALE | {"rev": 3, "totalCents": 0}, coupons=[])
+    expect(panel.choose("$5 off")).not_to_contain_text("lost")
+
+
+def test_a_parked_sale_comes_back_with_its_code(with_mara: Pos):
+    code = with_mara.panel.redeemed("$5 off")
+    expect(with_mara.panel.coupon).to_contain_text("It is on the sale.")
+    with_mara.tell("cart.changed", **SALE | {"rev": 2}, coupons=[code])
+    with_mara.tell("sale.parked", saleId="T-100")
+    expect_nobody(with_mara)
+    with_mara.tell("sale.resumed", saleId="T-100")
+    with_mara.tell("cart.changed", **SALE | {"rev": 3}, coupons=[code])
+    with_mara.tell("customer.attached", email=MARA)
+    assert with_mara.panel.shown_code() == code
+    expect(with_mara.panel.coupon).to_contain_text("It is on the sale.")
+    assert len(with_mara.told("discount.apply")) == 1
+
+
 def test_a_code_goes_on_the_sale_by_itself(with_mara: Pos, database: Database):
     code = with_mara.panel.redeemed("$5 off")
     expect(with_mara.panel.coupon).to_contain_text("It is on the sale.")
@@ -156,7 +189,10 @@ def test_a_code_that_the_till_keeps_is_not_undone(with_mara: Pos, sandbox: Sandb
 def test_taken_off_at_the_till_it_can_be_kept(with_mara: Pos, database: Database):
     code = with_mara.panel.redeemed("$5 off")
     expect(with_mara.panel.coupon).to_contain_text("It is on the sale.")
+    expect(with_mara.panel.coupon).to_contain_text("Undo takes the code off the sale")
     with_mara.tell("discount.removed", code=code)
+    expect(with_mara.panel.coupon).to_contain_text("Undo gives the points back.")
+    expect(with_mara.panel.coupon).not_to_contain_text("Take the code off")
     with_mara.panel.coupon.get_by_role("button", name="Keep the code").click()
     expect(with_mara.panel.coupon).not_to_contain_text("taken off the sale")
     assert row(database, code)["gone_at"] is None
