@@ -121,8 +121,8 @@
     byId("off-row").hidden = coupons.length === 0;
     for (const place of ["total", "pay-total", "due"]) byId(place).textContent = money(total);
     byId("pay").disabled = lines.length === 0;
-    for (const name of ["void", "park"]) {
-      document.querySelector(`[data-act="${name}"]`).disabled = !customer && !lines.length && !coupons.length;
+    for (const act of document.querySelectorAll("[data-void], [data-act=park]")) {
+      act.disabled = !customer && !lines.length && !coupons.length;
     }
   }
 
@@ -318,6 +318,32 @@
     byId("paid").showModal();
   }
 
+  // What can't be taken back.
+  function isSure(title, words, yes) {
+    const dialog = byId("sure");
+    byId("sure-title").textContent = title;
+    byId("sure-words").textContent = words;
+    byId("sure-yes").textContent = yes;
+    dialog.returnValue = "";
+    dialog.showModal();
+    return new Promise((resolve) => {
+      dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
+    });
+  }
+
+  async function voidSale() {
+    const { id, pieces, coupons } = state.ticket;
+    const loses = [pieces && piecesOf(state.ticket), coupons.length && "its coupon"].filter(Boolean).join(" and ");
+    const words = `The sale is thrown away, with ${loses}. The points of a coupon go back to the customer.`;
+    if (!loses || await isSure(`Void ${id}?`, words, "Void the sale")) await act("void");
+  }
+
+  async function returnSale(id) {
+    const sale = state.sales.find((one) => one.id === id);
+    const words = `All of it comes back, and ${money(sale.total)} goes back by ${sale.paidBy}. The loyalty panel is told.`;
+    if (await isSure(`Return ${id}?`, words, "Return the sale")) await act("return", { id });
+  }
+
   function open(id) {
     byId(id).showModal();
     if (id !== "customers") return;
@@ -343,7 +369,8 @@
     takeOff: (code) => act("take-off", { code }),
     attach: (id) => choose("attach", { id: Number(id) }),
     resume: (id) => choose("resume", { id }),
-    return: (id) => act("return", { id }),
+    void: voidSale,
+    return: returnSale,
     unlock: (id) => act("clerk", { id }),
     pay,
   };
