@@ -10,7 +10,7 @@
   const SLOW_AFTER_MS = 2_000;
   const NO_HOST_AFTER_MS = 4_000;
   const TELL_AGAIN_AFTER_MS = 2_000;
-  const TELL_TIMES = 10;
+  const TELL_AGAIN_AT_LEAST_EVERY_MS = 30_000;
   const NO_ANSWER = "No answer. Check the network, then try again: nothing is done twice.";
 
   // htmx keeps the page's address, with what a POS wrote into it, where the browser lets it.
@@ -288,16 +288,16 @@
     return answer;
   }
 
-  // In order, and again where the network fails: said twice it changes nothing.
+  // In order, and again for as long as the network fails: said twice it changes nothing. While the
+  // till is locked nobody may say it.
   let telling = Promise.resolve();
   const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
   async function tellSurely(path, fields) {
-    for (let time = 1; time <= TELL_TIMES; time += 1) {
-      const answer = await post(path, fields).catch(() => null);
+    for (let wait = TELL_AGAIN_AFTER_MS; ; wait = Math.min(2 * wait, TELL_AGAIN_AT_LEAST_EVERY_MS)) {
+      const answer = isLocked ? null : await post(path, fields).catch(() => null);
       if (answer && answer.status < 500) return answer;
-      await pause(TELL_AGAIN_AFTER_MS * time);
+      await pause(wait);
     }
-    return null;
   }
 
   function tell(path, fields) {
@@ -310,7 +310,7 @@
   async function tellTicket(event, id, coupons) {
     const codes = coupons?.map((code) => ["coupons", code]) ?? [["untold", "1"]];
     const answer = await tell(page.dataset.ticket, [["event", event], ["sale", id], ...codes]);
-    const { changed = [] } = answer?.ok ? await answer.json() : {};
+    const { changed = [] } = answer.ok ? await answer.json() : {};
     changed.forEach(drawAnew);
   }
 
@@ -355,8 +355,10 @@
       return;
     }
     if (id === sale.id && !sale.coupons.includes(code)) sale.coupons = [...sale.coupons, code];
+    const notYetTold = setTimeout(() => { words.textContent = "It is on the sale. No connection: it is noted here as soon as there is one."; }, SLOW_AFTER_MS);
     const answer = await tellApplied(card.dataset, id);
-    if (answer?.status === 409) await takeOffEnded({ code, redemptionId: about });
+    clearTimeout(notYetTold);
+    if (answer.status === 409) await takeOffEnded({ code, redemptionId: about });
     drawAnew(about);
     host.tell("focus.release", {});
   }

@@ -149,6 +149,27 @@ def test_when_nobody_was_there_the_next_tap_finds_it_locked(
 
 
 @pytest.mark.provokes(401)
+def test_when_nobody_was_there_the_screen_is_emptied_untouched(
+    at_till: Till, admin: Admin, database: Database
+):
+    page = at_till.page
+    paired(page, admin)
+    expect(page.get_by_text("Nobody here has a PIN yet")).to_be_visible()
+    signed_in(page, admin, database, "ana", "Ana P.")
+    at_till.look_up_mara()
+
+    # Three minutes go by, for this page.
+    page.evaluate("""() => {
+        const now = performance.now.bind(performance);
+        performance.now = () => now() + 181_000;
+    }""")
+
+    expect(page.get_by_role("region", name="PIN")).to_contain_text("Ana P.")
+    assert "Mara" not in page.content()
+    ended = database.execute("SELECT ended_why FROM access_pinsession WHERE ended_at IS NOT NULL")
+    assert ended == [("idle",)]
+
+
 def test_a_till_whose_browser_keeps_nothing_is_told_what_to_allow(at_till: Till, panel: Panel):
     page = at_till.page
     expect(page.locator("#pairing-code")).to_have_text(re.compile(r"^\w{4}-\w{4}$"))

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ViewportSize, expect
+from playwright.sync_api import Browser, BrowserContext, Route, ViewportSize, expect
 
 from sandbox.control import Sandbox
 from tests.browser.held import WORKED_IN_MS
@@ -383,8 +383,11 @@ def test_what_was_on_the_sale_before_it_changed_is_of_that_sale(with_mara: Pos, 
 def test_that_it_was_put_on_the_sale_is_told_until_it_is_heard(
     with_mara: Pos, database: Database, context: BrowserContext
 ):
-    context.route("**/applied", lambda route: route.fulfill(status=500), times=1)
+    held: list[Route] = []
+    context.route("**/applied", lambda route: held.append(route), times=1)  # noqa: PLW0108
     code = with_mara.panel.redeemed("$5 off")
+    expect(with_mara.panel.coupon).to_contain_text("It is on the sale. No connection")
+    held[0].fulfill(status=500)
     # Taken off after that, it must not look put on after that.
     with_mara.tell("discount.removed", code=code)
     until(lambda: row(database, code)["gone_at"] is not None, "it was taken off")
