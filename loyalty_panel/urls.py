@@ -8,6 +8,8 @@ from access import till_views
 from access.views import launch
 from loyalty_panel.health import healthz, readyz
 
+admin.site.site_header = admin.site.site_title = "Loyalty Panel"
+admin.site.index_title = "What the shop's managers look after"
 handler400 = "loyalty_panel.last_resort.bad_request"
 handler500 = "loyalty_panel.last_resort.server_error"
 urlpatterns = [

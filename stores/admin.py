@@ -1,3 +1,4 @@
+from django import forms
 from django.contrib import admin
 
 from audit.audited import Audited
@@ -31,12 +32,26 @@ class StoreAdmin(Audited, admin.ModelAdmin):
         return Where.at(store=obj)
 
 
+class StoreChoice(forms.ModelChoiceField):
+    """Two installations may each have a store in Boston."""
+
+    def label_from_instance(self, obj):
+        return f"{obj.installation}: {obj}"
+
+
 @admin.register(Till)
 class TillAdmin(Audited, admin.ModelAdmin):
     list_display = ("name", "code", "store", "is_active")
     list_filter = ("store__installation", "store", "is_active")
     search_fields = ("name", "code", "store__name")
     list_select_related = ("store",)
+
+    def formfield_for_foreignkey(self, db_field, request, **options):
+        if db_field.name == "store":
+            stores = Store.objects.select_related("installation")
+            options["queryset"] = stores.order_by("installation__name", "name")
+            options["form_class"] = StoreChoice
+        return super().formfield_for_foreignkey(db_field, request, **options)
 
     def where(self, obj):
         return Where.at(till=obj)
