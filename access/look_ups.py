@@ -7,9 +7,8 @@ processes share is kept to within a batch of each.
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from django.conf import settings
@@ -57,8 +56,7 @@ class LookUps(models.Model):
         return f"{self.till or self.associate}, {self.hour:%d %b %H:00}"
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(NamedTuple):
     """Whose, of which hour since 1970."""
 
     kind: str
@@ -97,8 +95,7 @@ class Meter(Batch[Key, int]):
         with self._counting:
             over = [key for key, most in keys.items() if self.of(key) >= most]
             if not over:
-                for key in keys:
-                    self.put(key, self._noted.get(key, 0) + 1)
+                self.put_all({key: self._noted.get(key, 0) + 1 for key in keys})
                 return
             is_news = not self._told.issuperset(over)
             self._told.update(over)

@@ -35,8 +35,11 @@ class Batch(Generic[K, V]):
 
     def put(self, key: K, value: V) -> None:
         """In memory; it is written after a while, by a thread of its own."""
+        self.put_all({key: value})
+
+    def put_all(self, news: Mapping[K, V]) -> None:
         with self._lock:
-            self._noted[key] = value
+            self._noted.update(news)
             seconds = self.every_seconds()
             if self._timer is None and seconds is not None:
                 self._timer = threading.Timer(seconds, self._write_apart)

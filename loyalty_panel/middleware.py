@@ -84,8 +84,9 @@ class ContentSecurityPolicy(CSPMiddleware):
     def process_response(
         self, request: HttpRequest, response: HttpResponseBase
     ) -> HttpResponseBase:
-        has_its_own = any(name.startswith("_csp_") for name in (*vars(response), *vars(request)))
-        if has_its_own:
+        # For every answer, so without a step of Python for every name.
+        names = " ".join(("", *vars(response), *vars(request)))
+        if " _csp_" in names:
             return super().process_response(request, response)
         response.headers.setdefault(HEADER, self.usual)
         return response

@@ -13,6 +13,8 @@ admin.site.index_title = "What the shop's managers look after"
 handler400 = "loyalty_panel.last_resort.bad_request"
 handler500 = "loyalty_panel.last_resort.server_error"
 urlpatterns = [
+    # First, for somebody waits for what is there.
+    path("panel/<slug:installation>/", include("associates.urls")),
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
@@ -23,7 +25,6 @@ urlpatterns = [
     path("panel/<slug:installation>/people/sign-in", till_views.sign_in, name="sign-in"),
     path("panel/<slug:installation>/people/lock", till_views.lock, name="people-lock"),
     path("panel/<slug:installation>/people/active", till_views.active, name="active"),
-    path("panel/<slug:installation>/", include("associates.urls")),
     path("api/v1/", include("api.urls")),
     path("admin/", admin.site.urls),
 ]
