@@ -98,15 +98,19 @@ def member(request: PanelRequest, member_id: uuid.UUID) -> HttpResponse:
     try:
         found = refresh(request, row)
     except (Unavailable, Throttled):
-        return stale(request)
+        return stale(request, row)
     if not found.member.live:
-        return stale(request)
+        return stale(request, row)
     return show_member(request, found, in_place=True)
 
 
-def stale(request: PanelRequest) -> HttpResponse:
-    """What the screen shows is newer than what we know, but it follows a redemption or an undo."""
-    return render(request, "associates/member.html#stale", status=503)
+def stale(request: PanelRequest, row: Member) -> HttpResponse:
+    """What the screen shows is newer than what we know, but it follows a redemption or an undo.
+
+    It asks again by itself.
+    """
+    context = {"member_id": row.id}
+    return render(request, "associates/member.html#stale", context, status=503)
 
 
 @screen

@@ -92,6 +92,10 @@ def test_a_code_that_was_made_is_never_said_to_have_changed_nothing(till: Till, 
     expect(till.main.get_by_text("Nothing was changed")).to_have_count(0)
     till.expect_no_alert()
 
+    sandbox.clear_faults()
+    till.expect_points("140")
+    expect(till.member).not_to_contain_text("may be old")
+
 
 def test_offers_that_cannot_be_read_leave_the_rest_of_the_screen(till: Till, sandbox: Sandbox):
     sandbox.fault("GET /redemption_options", "status", times=None)
