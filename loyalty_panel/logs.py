@@ -4,6 +4,7 @@ The rule is that nothing personal is logged in the first place. The scrubber bel
 second lock on that door: a library's exception text can quote what a customer typed.
 """
 
+import logging
 import re
 from typing import Any
 
@@ -42,6 +43,9 @@ def shared_processors() -> list[structlog.typing.Processor]:
 
 def logging_config(*, json: bool) -> dict[str, Any]:
     """Django's LOGGING: JSON for machines, or a plain line for a person's terminal."""
+    # No line says which line of code, thread or process wrote it: so that is not looked for.
+    logging._srcfile = None  # as the library's own manual puts it
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     shared = shared_processors()
     structlog.configure(
         processors=[
