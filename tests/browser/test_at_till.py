@@ -170,6 +170,7 @@ def test_when_nobody_was_there_the_screen_is_emptied_untouched(
     assert ended == [("idle",)]
 
 
+@pytest.mark.provokes(401)
 def test_a_till_whose_browser_keeps_nothing_is_told_what_to_allow(at_till: Till, panel: Panel):
     page = at_till.page
     expect(page.locator("#pairing-code")).to_have_text(re.compile(r"^\w{4}-\w{4}$"))
