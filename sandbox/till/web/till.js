@@ -334,7 +334,8 @@
   async function voidSale() {
     const { id, pieces, coupons } = state.ticket;
     const loses = [pieces && piecesOf(state.ticket), coupons.length && "its coupon"].filter(Boolean).join(" and ");
-    const words = `The sale is thrown away, with ${loses}. The points of a coupon go back to the customer.`;
+    const back = coupons.length ? " Its points go back to the customer." : "";
+    const words = `The sale is thrown away, with ${loses}.${back}`;
     if (!loses || await isSure(`Void ${id}?`, words, "Void the sale")) await act("void");
   }
 
