@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 import jwt
 import structlog
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, models, transaction
+from django.db import DatabaseError, IntegrityError, models, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -37,7 +37,8 @@ NEEDED = ["iss", "aud", "sub", "name", "role", "store", "till", "iat", "nbf", "e
 # What is said of a token before its signature is known to be right.
 UNSIGNED = {"malformed", "signature"}
 REFUSED = "launch.refused"
-MOST_REFUSALS_NOTED = 20  # an hour and installation; the log has them all
+MOST_REFUSALS_NOTED = 20  # of an installation within that time; the log has them all
+NOTED_WITHIN = timedelta(hours=1)
 HOW = "docs/bridge.md says how one is made."
 
 # No name and no database has that sign.
@@ -125,6 +126,7 @@ def by_token(token: str, installation_id: str, audiences: list[str]) -> Launched
     A store, till or associate not yet known is made. Raises LaunchRefused.
     """
     secret = secret_of(token, installation_id)
+    claims = None
     try:
         claims = read_claims(token, secret, installation_id, audiences)
         check_times(claims, time.time())
@@ -133,28 +135,38 @@ def by_token(token: str, installation_id: str, audiences: list[str]) -> Launched
             return launched(secret, claims)
     except LaunchRefused as refused:
         if refused.why not in UNSIGNED:
-            note_refusal(secret, refused)
+            try_to_note(secret, refused, claims)
         raise
 
 
-def note_refusal(secret: LaunchSecret, refused: LaunchRefused) -> None:
+def try_to_note(secret: LaunchSecret, refused: LaunchRefused, claims: Claims | None) -> None:
+    try:
+        note_refusal(secret, refused, claims)
+    except DatabaseError:
+        # Why they can't go on is what somebody waits to read.
+        log.exception("launch.refusal_lost")
+
+
+def note_refusal(secret: LaunchSecret, refused: LaunchRefused, claims: Claims | None) -> None:
     """For a manager. Only of tokens that are signed rightly: anybody could fill the trail else.
 
     Whoever has one of them could do so too, by sending it again and again: so many an hour.
     """
-    hour = Now() - timedelta(hours=1)
     where = Where.at(installation=secret.installation)
-    noted = Entry.objects.filter(act=REFUSED, installation=where.installation, at__gt=hour)
-    if noted[:MOST_REFUSALS_NOTED].count() < MOST_REFUSALS_NOTED:
-        record(
-            act=REFUSED,
-            who=Who.machine(f"launch secret {secret.kid}"),
-            subject=secret,
-            where=where,
-            outcome=Entry.Outcome.REFUSED,
-            after={"why": refused.why},
-            reason=str(refused),
-        )
+    noted = Entry.objects.filter(act=REFUSED, installation=where.installation).order_by("-id")
+    last = list(noted.values_list("at", flat=True)[:MOST_REFUSALS_NOTED])
+    if len(last) == MOST_REFUSALS_NOTED and last[-1] > timezone.now() - NOTED_WITHIN:
+        return
+    told = {"store": claims.store, "till": claims.till, "associate": claims.sub} if claims else {}
+    record(
+        act=REFUSED,
+        who=Who.machine(f"launch secret {secret.kid}"),
+        subject=secret,
+        where=where,
+        outcome=Entry.Outcome.REFUSED,
+        after={"why": refused.why, **told},
+        reason=str(refused),
+    )
 
 
 def secret_of(token: str, installation_id: str) -> LaunchSecret:

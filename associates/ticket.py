@@ -11,6 +11,7 @@ from access.middleware import PanelRequest
 from access.models import Bearer, PinSession
 from associates.answers import by, screen
 from associates.views import find, read_ticket, show_coupon
+from audit.record import By, Where, Who
 from redemptions import life, tickets
 from redemptions.states import State
 from redemptions.tickets import Event, Ticket
@@ -32,8 +33,15 @@ def tell(request: PanelRequest) -> HttpResponse:
     except ValueError:
         raise BadRequest from None
     ticket = Ticket(request.till.store, read_ticket(request), read_codes(request))
-    changed = [] if has_no_pos(request) else tickets.hear(event, ticket, by(request))
+    changed = [] if has_no_pos(request) else tickets.hear(event, ticket, told_by(request))
     return JsonResponse({"changed": [str(redemption.id) for redemption in changed]})
+
+
+def told_by(request: PanelRequest) -> By:
+    """Who did it; nobody in person where the page says `late=1`: somebody else was here then."""
+    if request.POST.get("late") == "1":
+        return By(Who.machine("The till, heard late"), Where.at(till=request.till))
+    return by(request)
 
 
 def read_codes(request: PanelRequest) -> list[str] | None:
@@ -54,7 +62,7 @@ def has_no_pos(request: PanelRequest) -> bool:
 def applied(request: PanelRequest, redemption_id: uuid.UUID) -> HttpResponse:
     """The till put the code on the sale."""
     redemption = find(request, redemption_id, request.POST.get("member", ""))
-    if tickets.applied(redemption, read_ticket(request), by(request)):
+    if tickets.applied(redemption, read_ticket(request), told_by(request)):
         return show_coupon(request, redemption)
     why = life.WHY_NOT.get(State(redemption.state), "It was never made.")
     return show_coupon(request, redemption, undo_refused=TOO_LATE.format(why=why))

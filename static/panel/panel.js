@@ -10,7 +10,8 @@
   const SLOW_AFTER_MS = 2_000;
   const NO_HOST_AFTER_MS = 4_000;
   const TELL_AGAIN_AFTER_MS = 2_000;
-  const TELL_AGAIN_AT_LEAST_EVERY_MS = 30_000;
+  const TELL_TIMES = 10;
+  const PUTTING = "Putting it on the sale…";
   const NO_ANSWER = "No answer. Check the network, then try again: nothing is done twice.";
 
   // htmx keeps the page's address, with what a POS wrote into it, where the browser lets it.
@@ -62,7 +63,7 @@
     alertRegion.scrollIntoView({ block: "nearest" });
   };
 
-  const takeBack = (dialog) => dialog?.querySelector("[role=alert]")?.remove();
+  const takeBack = (dialog) => dialog?.querySelector(".alert[role=alert]")?.remove();
 
   // Launch and bearer
 
@@ -239,8 +240,8 @@
   // The sale beside the panel, as the POS's page tells of it
 
   // `seen`: its codes were told. A lower `rev` of the same sale is old news. The total is what is
-  // left to pay, as its till reckons.
-  const newSale = (id) => ({ id, rev: -1, coupons: [], seen: false, totalCents: 0, currency: "" });
+  // left to pay, as its till reckons; null where it was not told. `rung`: something was to pay.
+  const newSale = (id) => ({ id, rev: -1, coupons: [], seen: false, totalCents: null, rung: false, currency: "" });
   let sale = newSale(page.dataset.sale ?? "");
   const till = byId("till");
   const sent = new Set();
@@ -288,20 +289,23 @@
     return answer;
   }
 
-  // In order, and again for as long as the network fails: said twice it changes nothing. While the
-  // till is locked nobody may say it.
+  // In order, and again where the network fails: said twice it changes nothing. Not for ever: what is
+  // told much later may be untrue by then. Where somebody else acts by now, it is not them who did it.
   let telling = Promise.resolve();
   const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
-  async function tellSurely(path, fields) {
-    for (let wait = TELL_AGAIN_AFTER_MS; ; wait = Math.min(2 * wait, TELL_AGAIN_AT_LEAST_EVERY_MS)) {
-      const answer = isLocked ? null : await post(path, fields).catch(() => null);
-      if (answer && answer.status < 500) return answer;
-      await pause(wait);
+  async function tellSurely(path, fields, mine) {
+    for (let time = 1; time <= TELL_TIMES; time += 1) {
+      const late = mine === turn ? [] : [["late", "1"]];
+      const answer = await post(path, [...fields, ...late]).catch(() => null);
+      if (answer && answer.status < 500 && answer.status !== 401) return answer;
+      await pause(TELL_AGAIN_AFTER_MS * time);
     }
+    return null;
   }
 
   function tell(path, fields) {
-    const answer = telling.then(() => tellSurely(path, fields));
+    const mine = turn;
+    const answer = telling.then(() => tellSurely(path, fields, mine));
     telling = answer;
     return answer;
   }
@@ -310,12 +314,12 @@
   async function tellTicket(event, id, coupons) {
     const codes = coupons?.map((code) => ["coupons", code]) ?? [["untold", "1"]];
     const answer = await tell(page.dataset.ticket, [["event", event], ["sale", id], ...codes]);
-    const { changed = [] } = answer.ok ? await answer.json() : {};
+    const { changed = [] } = answer?.ok ? await answer.json() : {};
     changed.forEach(drawAnew);
   }
 
   // Beside what is told of the ticket, for a code taken off after this must not look put on after it.
-  const tellApplied = ({ appliedHref, member }, id) => tell(appliedHref, { member, sale: id });
+  const tellApplied = ({ appliedHref, member }, id) => tell(appliedHref, [["member", member], ["sale", id]]);
 
   // Only a code that is still on the screen.
   function drawAnew(id) {
@@ -326,7 +330,8 @@
   // After a reload, or with a sale that was parked: its code is shown as if it had been made just now.
   function showCodeOfSale() {
     if (!byId("member") || byId("coupon-slot").firstElementChild) return;
-    const pending = [...document.querySelectorAll("#pending [data-shows]")].find((button) => sale.coupons.includes(button.dataset.shows));
+    const onSale = sale.coupons.map((code) => code.toUpperCase());
+    const pending = [...document.querySelectorAll("#pending [data-shows]")].find((button) => onSale.includes(button.dataset.shows.toUpperCase()));
     if (pending) htmx.ajax("GET", pending.getAttribute("hx-get"), { source: pending, target: "#coupon-slot" });
   }
 
@@ -345,7 +350,7 @@
     sent.add(about);
     withdrawn = new WeakSet();
     words.className = "hint";
-    words.textContent = "Putting it on the sale…";
+    words.textContent = PUTTING;
     try {
       await host.ask("discount.apply", { code, redemptionId: about, valueCents: cents ? Number(cents) : null, currency, label });
     } catch (error) {
@@ -355,10 +360,15 @@
       return;
     }
     if (id === sale.id && !sale.coupons.includes(code)) sale.coupons = [...sale.coupons, code];
-    const notYetTold = setTimeout(() => { words.textContent = "It is on the sale. No connection: it is noted here as soon as there is one."; }, SLOW_AFTER_MS);
+    card.querySelector("[data-put]")?.remove();
+    const notYetHeard = setTimeout(() => {
+      if (words.textContent === PUTTING) words.textContent = "It is on the sale. That is not noted here yet: we go on trying.";
+    }, SLOW_AFTER_MS);
     const answer = await tellApplied(card.dataset, id);
-    clearTimeout(notYetTold);
-    if (answer.status === 409) await takeOffEnded({ code, redemptionId: about });
+    clearTimeout(notYetHeard);
+    // Another's by now: nothing of this one is theirs to see, and nothing on their sale ours to take off.
+    if (id !== sale.id) return;
+    if (answer?.status === 409) await takeOffEnded({ code, redemptionId: about });
     drawAnew(about);
     host.tell("focus.release", {});
   }
@@ -427,11 +437,13 @@
     // That there are none must be said: it gives points back.
     if (!id || !codes || (id === sale.id && rev < sale.rev)) return;
     const isNews = !sale.seen || id !== sale.id || codes.join() !== sale.coupons.join();
-    sale = { id, rev: Number(rev) || 0, coupons: codes, seen: true, totalCents: Number(totalCents) || 0, currency: text(currency) };
+    const rung = (id === sale.id && sale.rung) || totalCents > 0;
+    sale = { id, rev: Number(rev) || 0, coupons: codes, seen: true, totalCents: Number.isInteger(totalCents) ? totalCents : null, rung, currency: text(currency) };
+    warnOfTooMuch();
     if (!isNews) return;
     withdrawn = new WeakSet();
-    tellTicket("cart.changed", id, codes);
-    showCodeOfSale();
+    // What the server says of the code then is what it heard of it.
+    tellTicket("cart.changed", id, codes).then(showCodeOfSale);
   }
 
   // The sale is over for this panel: nothing of its customer stays.
@@ -595,13 +607,22 @@
     return words;
   };
 
-  // A code counts once, and what it is worth beyond the sale is lost. Before anything is on the sale
+  // A code counts once, and what it is worth beyond the sale is lost. Before anything is rung up
   // nobody can tell.
-  const isMoreThanTheSale = (cents, currency) => {
-    const hasBegun = sale.totalCents > 0 || sale.coupons.length > 0;
-    return hasBegun && currency === sale.currency && cents > sale.totalCents;
-  };
+  const isMoreThanTheSale = (cents, currency) => sale.rung && sale.totalCents !== null && currency === sale.currency && cents > sale.totalCents;
   const tooMuch = () => `More than is left to pay (${money(sale.totalCents, sale.currency)}): the rest would be lost.`;
+
+  // In the dialog that asks, and again as the sale changes under it.
+  function warnOfTooMuch() {
+    const dialog = dialogs.querySelector("dialog");
+    dialog?.querySelector("[data-too-much]")?.remove();
+    if (dialog && isMoreThanTheSale(Number(dialog.dataset.cents), dialog.dataset.currency)) {
+      const words = notice(tooMuch());
+      words.dataset.tooMuch = "";
+      dialog.querySelector(".busy").before(words);
+    }
+    dialog?.querySelector("[data-rate]")?.dispatchEvent(new Event("input", { bubbles: true }));
+  }
 
   on("htmx:afterSwap", (event) => {
     const dialog = dialogs.querySelector("dialog");
@@ -609,8 +630,8 @@
     const whose = dialog.querySelector("[data-whose]");
     whose.textContent = document.querySelector("#member h2").textContent;
     if (dialog.querySelector("#ask-title") && isAnothersSale()) whose.after(notice(`${buyer.name} is on the sale. These are somebody else's points.`));
-    if (isMoreThanTheSale(Number(dialog.dataset.cents), dialog.dataset.currency)) dialog.querySelector(".busy").before(notice(tooMuch()));
     dialog.showModal();
+    if (dialog.dataset.cents) warnOfTooMuch();
   });
 
   on("panel:answered", closeDialog);
@@ -630,11 +651,12 @@
   }
 
   on("htmx:beforeSwap", (event) => {
-    const { xhr, requestConfig } = event.detail;
+    const { xhr, requestConfig, target } = event.detail;
     const dialog = requestConfig.elt.closest("dialog");
     // What comes may take the focus.
     endWaiting(event.detail);
-    if (isTooLate(event.detail)) {
+    const hasAnother = requestConfig.elt.matches("[data-shows]") && isUnasked(requestConfig) && target.firstElementChild;
+    if (isTooLate(event.detail) || hasAnother) {
       event.detail.shouldSwap = false;
     } else if (dialog && xhr.responseText.trimStart().startsWith("<dialog")) {
       // Asked again (another code is open already), it takes its own place.
@@ -642,7 +664,7 @@
       event.detail.shouldSwap = dialog.open;
     } else if (xhr.status >= 400 && xhr.getResponseHeader("HX-Retarget") === "#alert") {
       failed = dialog ? opener : requestConfig.elt;
-      closeDialog();
+      if (!isUnasked(requestConfig)) closeDialog();
       clearAfterFailedLookUp(requestConfig.elt);
       if (requestConfig.elt === lookUp && xhr.status === 422) query.setAttribute("aria-invalid", "true");
     }
@@ -777,10 +799,17 @@
     query.focus();
   };
 
+  // What the page asked of its own accord, as a member's figures after a redemption.
+  const askUnasked = (elt) => {
+    const path = elt.getAttribute("hx-get");
+    htmx.ajax(path ? "GET" : "POST", path ?? elt.getAttribute("hx-post"), { source: elt });
+  };
+
   const tryAgain = () => {
     if (!failed) begin();
     else if (failed.matches("form")) failed.requestSubmit();
-    else failed.click();
+    else if (failed.matches("button")) failed.click();
+    else askUnasked(failed);
   };
 
   const ACTS = {

@@ -7,11 +7,12 @@ import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import jwt
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.http import HttpResponse
 from django.test import Client
 
@@ -118,7 +119,9 @@ def test_a_refused_launch_is_in_the_trail_where_its_signature_is_right(
     assert in_the_trail() == [
         ("launch.refused", who, why) for why in ("replayed", "too_long", "audience", "disabled")
     ]
-    assert {row.installation for row in Entry.objects.filter(act="launch.refused")} == {"shop"}
+    rows = Entry.objects.filter(act="launch.refused").order_by("id")
+    assert {row.installation for row in rows} == {"shop"}
+    assert rows[0].after == {"why": "replayed", "store": "boston", "till": "1", "associate": "ana"}
 
 
 def test_nobody_without_a_secret_writes_into_the_trail(secret: LaunchSecret) -> None:
@@ -132,6 +135,26 @@ def test_a_token_sent_over_and_over_fills_no_trail(secret: LaunchSecret) -> None
     for _ in range(30):
         launch(token)
     assert len(in_the_trail()) == 20
+
+
+def test_an_hour_later_it_is_noted_again(secret: LaunchSecret, monkeypatch) -> None:
+    monkeypatch.setattr("access.launching.MOST_REFUSALS_NOTED", 1)
+    token = signed(secret)
+    for _ in range(3):
+        launch(token)
+    assert len(in_the_trail()) == 1
+    monkeypatch.setattr("access.launching.NOTED_WITHIN", timedelta(0))
+    launch(token)
+    assert len(in_the_trail()) == 2
+
+
+def test_a_refusal_is_told_also_where_it_cannot_be_noted(secret: LaunchSecret, monkeypatch) -> None:
+    def away(**_: object) -> None:
+        raise OperationalError("database is locked")
+
+    monkeypatch.setattr("access.launching.record", away)
+    answer = launch(signed(secret, iat=int(time.time()) + 40, exp=int(time.time()) + 100))
+    assert " s ahead. Set it right" in refused(answer)
 
 
 def test_what_ended_long_ago_is_forgotten(secret: LaunchSecret) -> None:

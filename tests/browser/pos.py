@@ -39,7 +39,9 @@ PAGE = """<!doctype html><meta charset="utf-8"><title>A till</title>
   };
   addEventListener("message", ({ source, origin, data }) => {
     if (source !== frame.contentWindow || origin !== "%(origin)s") return;
-    if (window.silent || data?.type !== "panel.hello") return;
+    if (window.silent || data?.type !== "panel.hello" || data.nonce === window.nonce) return;
+    // It says hello until it is answered: a second answer's port would be heard by nobody.
+    window.nonce = data.nonce;
     const { port1, port2 } = new MessageChannel();
     window.port = port1;
     port1.onmessage = async ({ data: message }) => {

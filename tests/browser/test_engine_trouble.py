@@ -80,7 +80,7 @@ def test_undo_while_the_engine_is_down_is_kept_and_done_when_it_is_back(
     till.expect_points("640")
 
 
-@pytest.mark.provokes(503)
+@pytest.mark.provokes(503, "no connection")
 def test_a_code_that_was_made_is_never_said_to_have_changed_nothing(till: Till, sandbox: Sandbox):
     till.look_up_mara()
     held = Held(till.page, "**/panel/demo/members/*")
@@ -92,7 +92,12 @@ def test_a_code_that_was_made_is_never_said_to_have_changed_nothing(till: Till, 
     expect(till.main.get_by_text("Nothing was changed")).to_have_count(0)
     till.expect_no_alert()
 
+    # It goes on asking, also where the network fails once.
+    with till.page.expect_event("requestfailed"):
+        till.page.route("**/panel/demo/members/*", lambda route: route.abort(), times=1)
+    till.expect_alert("No answer.")
     sandbox.clear_faults()
+    till.try_again_button.click()
     till.expect_points("140")
     expect(till.member).not_to_contain_text("may be old")
 

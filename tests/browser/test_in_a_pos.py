@@ -121,9 +121,41 @@ def test_a_code_that_is_worth_more_than_the_sale_is_told_of_before_points_go(wit
     panel.points_field.fill("401")
     expect(dialog).to_contain_text(f"Worth $4.01. {lost}")
     panel.cancel_button.click()
-    # Before anything is on the sale nobody can tell.
-    with_mara.tell("cart.changed", **SALE | {"rev": 3, "totalCents": 0}, coupons=[])
-    expect(panel.choose("$5 off")).not_to_contain_text("lost")
+    # It changes while the dialog asks.
+    expect(panel.choose("$5 off")).to_contain_text(lost)
+    with_mara.tell("cart.changed", **SALE | {"rev": 3, "totalCents": 500}, coupons=[])
+    expect(panel.dialog).not_to_contain_text("lost")
+    with_mara.tell("cart.changed", **SALE | {"rev": 4, "totalCents": 400}, coupons=[])
+    expect(panel.dialog).to_contain_text(lost)
+
+
+def test_before_anything_is_rung_up_nobody_can_tell_what_would_be_lost(with_mara: Pos):
+    panel = with_mara.panel
+    with_mara.tell("cart.changed", **SALE | {"saleId": "T-200", "totalCents": 0}, coupons=[])
+    code = panel.redeemed("$5 off")
+    expect(panel.coupon).to_contain_text("It is on the sale.")
+    with_mara.tell(
+        "cart.changed", **SALE | {"saleId": "T-200", "rev": 2, "totalCents": 0}, coupons=[code]
+    )
+    expect(panel.choose("Points for dollars")).not_to_contain_text("lost")
+    panel.points_field.fill("100")
+    expect(panel.dialog).to_contain_text("Worth $1.00")
+    expect(panel.dialog).not_to_contain_text("lost")
+
+
+@pytest.mark.provokes("no connection")
+def test_what_was_warned_of_is_said_again_after_a_try_that_failed(
+    with_mara: Pos, context: BrowserContext
+):
+    panel, warning = with_mara.panel, "Mara Quill is on the sale. These are somebody else's points."
+    panel.look_up("bea@example.com", "Bea Bronson")
+    panel.choose("$5 off")
+    context.route("**/redeem", lambda route: route.abort(), times=1)
+    panel.redeem_button.click()
+    expect(panel.dialog).to_contain_text("No answer.")
+    expect(panel.dialog).to_contain_text(warning)
+    panel.redeem_button.click()
+    panel.shown_code()
 
 
 def test_a_parked_sale_comes_back_with_its_code(with_mara: Pos):
@@ -137,6 +169,15 @@ def test_a_parked_sale_comes_back_with_its_code(with_mara: Pos):
     with_mara.tell("customer.attached", email=MARA)
     assert with_mara.panel.shown_code() == code
     expect(with_mara.panel.coupon).to_contain_text("It is on the sale.")
+
+    with_mara.tell("sale.parked", saleId="T-100")
+    with_mara.tell("sale.resumed", saleId="T-100")
+    with_mara.tell("customer.attached", email=MARA)
+    expect(with_mara.panel.pending).to_be_visible()
+    expect(with_mara.panel.coupon).to_have_count(0)
+    # The case is the till's own.
+    with_mara.tell("cart.changed", **SALE | {"rev": 4}, coupons=[code.lower()])
+    assert with_mara.panel.shown_code() == code
     assert len(with_mara.told("discount.apply")) == 1
 
 
@@ -386,7 +427,8 @@ def test_that_it_was_put_on_the_sale_is_told_until_it_is_heard(
     held: list[Route] = []
     context.route("**/applied", lambda route: held.append(route), times=1)  # noqa: PLW0108
     code = with_mara.panel.redeemed("$5 off")
-    expect(with_mara.panel.coupon).to_contain_text("It is on the sale. No connection")
+    expect(with_mara.panel.coupon).to_contain_text("It is on the sale. That is not noted here yet")
+    expect(with_mara.panel.coupon.get_by_role("button", name="Put on the sale")).to_have_count(0)
     held[0].fulfill(status=500)
     # Taken off after that, it must not look put on after that.
     with_mara.tell("discount.removed", code=code)
@@ -406,6 +448,46 @@ def test_what_was_ended_while_the_till_put_it_on_is_taken_off(with_mara: Pos, da
     with_mara.page.evaluate("answer({})")
     with_mara.panel.expect_alert("take it off the sale")
     assert with_mara.told("discount.remove")[0]["code"] == code
+
+
+@pytest.mark.provokes(409)
+def test_a_code_that_ended_meanwhile_is_nothing_to_the_next_customer(
+    with_mara: Pos, database: Database, context: BrowserContext
+):
+    held: list[Route] = []
+    context.route("**/applied", lambda route: held.append(route), times=1)  # noqa: PLW0108
+    code = with_mara.panel.redeemed("$5 off")
+    expect(with_mara.panel.coupon).to_contain_text("That is not noted here yet")
+    database.execute(
+        "UPDATE redemptions_pendingredemption SET state = 'reversing' WHERE code = ?", code
+    )
+    with_mara.tell("sale.completed", **SALE)
+    with_mara.tell("cart.changed", **SALE | {"saleId": "T-200"}, coupons=[])
+    with with_mara.page.expect_response("**/applied"):
+        held[0].continue_()
+    with with_mara.page.expect_response("**/ticket"):
+        with_mara.tell("sale.parked", saleId="T-200")
+    assert with_mara.told("discount.remove") == []
+    with_mara.panel.expect_no_alert()
+    expect_nobody(with_mara, code)
+
+
+@pytest.mark.provokes("no connection")
+def test_what_is_heard_after_somebody_else_took_over_is_not_laid_at_their_door(
+    with_mara: Pos, database: Database, context: BrowserContext
+):
+    code = with_mara.panel.redeemed("$5 off")
+    expect(with_mara.panel.coupon).to_contain_text("It is on the sale.")
+    with context.expect_event("requestfailed"):
+        context.route("**/ticket", lambda route: route.abort(), times=1)
+        with_mara.tell("discount.removed", code=code)
+    with_mara.clerk = {"sub": "ben", "name": "Ben Okafor"}
+    with_mara.tell("clerk.changed")
+    until(lambda: row(database, code)["gone_at"] is not None, "it was taken off")
+    [[who]] = database.execute(
+        "SELECT who FROM audit_entry WHERE act = 'redemption.removed' ORDER BY id DESC LIMIT 1"
+    )
+    assert who == "The till, heard late"
 
 
 @pytest.mark.provokes(409)

@@ -8,7 +8,7 @@ from bench.servers import panel_env
 from sandbox.control import Sandbox
 
 
-def test_the_benchs_panel_starts_in_production(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_what_the_bench_sets_is_enough_for_production(sandbox: Sandbox, tmp_path: Path) -> None:
     checked = subprocess.run(
         [sys.executable, "manage.py", "check"],
         env=panel_env(sandbox, tmp_path, port=8000),
