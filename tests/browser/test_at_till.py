@@ -58,6 +58,16 @@ def at_till(page: Page, panel: Panel) -> Till:
     return Till(page, panel.address)
 
 
+@pytest.fixture
+def serving(at_till: Till, admin: Admin, database: Database) -> Till:
+    """Ana is signed in by PIN, and Mara is on the screen."""
+    page = at_till.page
+    paired(page, admin)
+    expect(page.get_by_text("Nobody here has a PIN yet")).to_be_visible()
+    signed_in(page, admin, database, "ana", "Ana P.")
+    return at_till.look_up_mara()
+
+
 def expect_fit_to_be_seen(page: Page) -> None:
     """Axe is content in light and dark, and it fits into the narrowest frame."""
     was = page.viewport_size
@@ -107,14 +117,8 @@ def test_from_a_code_to_a_redemption(at_till: Till, admin: Admin, database: Data
 
 
 @pytest.mark.provokes(401)
-def test_lock_empties_the_screen_and_the_pin_opens_it_again(
-    at_till: Till, admin: Admin, database: Database
-):
-    page = at_till.page
-    paired(page, admin)
-    expect(page.get_by_text("Nobody here has a PIN yet")).to_be_visible()
-    signed_in(page, admin, database, "ana", "Ana P.")
-    at_till.look_up_mara()
+def test_lock_empties_the_screen_and_the_pin_opens_it_again(serving: Till):
+    page = serving.page
 
     page.get_by_role("button", name="Lock", exact=True).click()
 
@@ -122,7 +126,7 @@ def test_lock_empties_the_screen_and_the_pin_opens_it_again(
     assert "Mara" not in page.content() and "mara@" not in page.content()
     assert page.locator("#query").input_value() == ""
     page.keyboard.type("918273")
-    expect(at_till.alert).to_contain_text("don't belong together")
+    expect(serving.alert).to_contain_text("don't belong together")
     page.keyboard.type(PIN)
     expect(page.get_by_text("Ana Pardo · Till 1")).to_be_visible()
 
@@ -131,32 +135,20 @@ def test_lock_empties_the_screen_and_the_pin_opens_it_again(
 
 
 @pytest.mark.provokes(401)
-def test_when_nobody_was_there_the_next_tap_finds_it_locked(
-    at_till: Till, admin: Admin, database: Database
-):
-    page = at_till.page
-    paired(page, admin)
-    expect(page.get_by_text("Nobody here has a PIN yet")).to_be_visible()
-    signed_in(page, admin, database, "ana", "Ana P.")
-    at_till.look_up_mara()
+def test_when_nobody_was_there_the_next_tap_finds_it_locked(serving: Till, database: Database):
+    page = serving.page
     database.execute("UPDATE access_pinsession SET active_at = ?", "2020-01-01 00:00:00")
 
-    at_till.offer("$5 off").click()
+    serving.offer("$5 off").click()
 
     expect(page.get_by_role("region", name="PIN")).to_be_visible()
     assert "Mara" not in page.content()
-    expect(at_till.dialog).to_have_count(0)
+    expect(serving.dialog).to_have_count(0)
 
 
 @pytest.mark.provokes(401)
-def test_when_nobody_was_there_the_screen_is_emptied_untouched(
-    at_till: Till, admin: Admin, database: Database
-):
-    page = at_till.page
-    paired(page, admin)
-    expect(page.get_by_text("Nobody here has a PIN yet")).to_be_visible()
-    signed_in(page, admin, database, "ana", "Ana P.")
-    at_till.look_up_mara()
+def test_when_nobody_was_there_the_screen_is_emptied_untouched(serving: Till, database: Database):
+    page = serving.page
 
     # Three minutes go by, for this page.
     page.evaluate("""() => {
