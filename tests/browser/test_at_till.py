@@ -1,6 +1,7 @@
 """A till that no POS launches: paired by a code, people by PIN, locked when nobody is there."""
 
 import re
+import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator
@@ -247,10 +248,13 @@ def test_many_guesses_at_once_over_sockets_get_five_looks(
         told = {"till": key, "associate": ana, "pin": f"{number:06}"}
         return requests.post(f"{panel.address}people/sign-in", json=told, timeout=60).status_code
 
+    begun = time.monotonic()
     with ThreadPoolExecutor(10) as pool:
         got = Counter(pool.map(guess, (n for n in range(60) if f"{n:06}" != start)))
 
-    assert got[401] == 5 and set(got) == {401, 429}
+    # On a slow machine a delay is over before the last guess comes: then there is one look more.
+    over = [after for after in (5, 15, 35, 75) if after <= time.monotonic() - begun]
+    assert 5 <= got[401] <= 5 + len(over) and set(got) == {401, 429}
     log = panel.log.read_text()
     assert key not in log and start not in log
 
