@@ -236,6 +236,12 @@ PERIODIC_JOBS = {
 }
 
 
+# Alerts
+
+# Each gives what a person should know of now, as `database.conditions` says.
+ALERT_WATCHES: list[str] = []
+
+
 # Rooms
 
 # Partials of templates are part of Django from 6.0 on; until then a package lends them.
