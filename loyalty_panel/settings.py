@@ -144,6 +144,8 @@ API_RATE_PER_SECOND = env.float("API_RATE_PER_SECOND", default=100.0)
 API_BURST = env.int("API_BURST", default=1000)
 if API_RATE_PER_SECOND <= 0 or API_BURST < 1:
     raise ImproperlyConfigured("API_RATE_PER_SECOND must be above 0, and API_BURST 1 or more.")
+# Which offers have no codes left is read again so often, beside look-ups; the tests read it.
+EMPTY_POOLS_SECONDS = None if LOYALTY_MODE is Mode.TEST else 5.0
 # When a key was last used is written in batches too.
 LAST_USED_SECONDS = None if LOYALTY_MODE is Mode.TEST else 60.0
 # Customers that may be looked up within an hour at one till, and by one associate: more than
@@ -248,6 +250,7 @@ ALERT_WATCHES = [
     "redemptions.watches.watch_disputes",
     "redemptions.watches.watch_uncertain",
     "access.watches.watch_harvesting",
+    "offers.watches.watch_pools",
 ]
 # Who is told of every alert, beside the recipients that managers add in the admin.
 ALERT_EMAILS = env.list("ALERT_EMAILS", default=[])
