@@ -5,6 +5,7 @@ stays, by which a duplicate is found. One engine account is one deployment, so a
 its installations. Times are UTC, by the database's clock.
 """
 
+from datetime import timedelta
 from typing import ClassVar
 
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -16,6 +17,7 @@ from database.encryption import EncryptedTextField, blind_index
 
 MOST_CODES_A_CALL = 10_000
 LONGEST_ID = 2**53
+HIDDEN_FOR = timedelta(hours=1)
 
 
 class Pool(models.Model):
@@ -53,7 +55,7 @@ class Pool(models.Model):
     confirmed_when_told = models.PositiveIntegerField(default=0, editable=False)
     taken_when_told = models.PositiveIntegerField(default=0, editable=False)
     empty_since = models.DateTimeField(
-        null=True, editable=False, help_text="The engine said that there are no codes left."
+        null=True, editable=False, help_text="The engine said that there are no codes left, last."
     )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
@@ -84,12 +86,18 @@ class Pool(models.Model):
         return self.stock is not None and self.stock <= self.low_at and self.low_at > 0
 
 
-def empty() -> Q:
-    """`Pool.is_empty`, for the database."""
+def hidden() -> Q:
+    """Pools whose offer no till shows: the empty ones.
+
+    Where only a refusal says so, for an hour: somebody may have filled it in the Loyalty admin, of
+    which nobody tells us. Then one redemption finds out.
+    """
     had = F("told_unused") + F("confirmed") - F("confirmed_when_told") + F("taken_when_told")
     by_word = Q(told_unused__isnull=False, taken__gte=had)
     by_count = Q(told_unused=None, confirmed__gt=0, taken__gte=F("confirmed"))
-    return Q(empty_since__isnull=False) | (Q(filled_elsewhere=False) & (by_word | by_count))
+    return Q(empty_since__gt=Now() - HIDDEN_FOR) | (
+        Q(filled_elsewhere=False) & (by_word | by_count)
+    )
 
 
 class Use(models.Model):

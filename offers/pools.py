@@ -18,7 +18,7 @@ from django.db import DatabaseError
 from django.db.models import F, Q, QuerySet, Sum
 from django.db.models.functions import Now
 
-from offers.models import Code, Pool, Use, empty, index_of
+from offers.models import Code, Pool, Use, hidden, index_of
 from outbox.limits import aside
 
 log = structlog.get_logger(__name__)
@@ -67,13 +67,15 @@ class Empties:
     def read(self) -> None:
         try:
             self._known = frozenset(
-                Pool.objects.filter(empty()).order_by().values_list("option_id", flat=True)
+                Pool.objects.filter(hidden()).order_by().values_list("option_id", flat=True)
             )
         except DatabaseError:
             log.warning("pools.not_read")
 
     def note(self, option_id: int, *, is_empty: bool) -> None:
         """What this process has just learnt; the next reading says whether it was kept."""
+        if settings.EMPTY_POOLS_SECONDS is None:
+            return
         with self._lock:
             there = {option_id}
             self._known = self._known | there if is_empty else self._known - there
@@ -119,8 +121,8 @@ def note_taken(option_id: int) -> None:
 def note_none_left(option_id: int, name: str) -> None:
     """The engine refused a redemption because the pool is empty: tills offer it no more."""
     pool, _ = Pool.objects.get_or_create(option_id=option_id, defaults={"name": name[:255]})
-    if Pool.objects.filter(pk=pool.pk, empty_since=None).update(empty_since=Now()):
-        log.warning("pool.empty", option=option_id)
+    Pool.objects.filter(pk=pool.pk).update(empty_since=Now())
+    log.warning("pool.empty", option=option_id)
     empties.note(option_id, is_empty=True)
 
 

@@ -7,7 +7,7 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from offers.models import Pool, Use, empty
+from offers.models import HIDDEN_FOR, Pool, Use, hidden
 from offers.pools import (
     Empties,
     empties,
@@ -99,7 +99,14 @@ CASES = {
 def test_when_a_pool_is_empty_here_and_in_the_database(facts, is_empty):
     pool = Pool.objects.create(option_id=7, name="Tote", **facts)
     assert pool.is_empty is is_empty
-    assert Pool.objects.filter(empty()).exists() is is_empty
+    assert Pool.objects.filter(hidden()).exists() is is_empty
+
+
+def test_what_only_a_refusal_says_is_tried_again_after_an_hour(pool):
+    note_none_left(7, "Tote")
+    Pool.objects.update(empty_since=NOW - HIDDEN_FOR - timedelta(seconds=1))
+    assert not Pool.objects.filter(hidden()).exists()
+    assert Pool.objects.get().is_empty  # and the alert stays
 
 
 def test_alerts_of_pools(pool):
@@ -161,7 +168,9 @@ class TestEmpties:
         asked[0]()
         assert known.known() == {7}
 
-    def test_what_this_process_learns_counts_at_once(self, pool):
+    def test_what_this_process_learns_counts_at_once(self, pool, settings, monkeypatch):
+        settings.EMPTY_POOLS_SECONDS = 60.0
+        monkeypatch.setattr(empties, "_aside", lambda _reading: None)
         note_none_left(7, "Tote")
         assert empties.known() == {7}
         told_low(7, 5)
