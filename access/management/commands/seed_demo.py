@@ -40,6 +40,14 @@ class Command(BaseCommand):
             help="where that till's page is, as http://localhost:8701",
         )
 
+        parser.add_argument(
+            "--then",
+            action="append",
+            default=[],
+            metavar="COMMAND",
+            help="run this one, too: rooms above seed what is theirs",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.DEMO:
             raise CommandError("This makes a well-known log-in: run it with LOYALTY_MODE=demo.")
@@ -62,6 +70,8 @@ class Command(BaseCommand):
                     origin=options["till_origin"],
                     panel_url=panel_url,
                 )
+        for command in options["then"]:
+            call_command(command)
         self.stdout.write(f"Demo installation ready. Admin log-in: {MANAGER} / {PASSWORD}")
 
 
