@@ -18,7 +18,14 @@ from outbox.limits import fresh_limits
 from outbox.routes import Route
 from redemptions.disputes import ADJUSTMENT, is_taken_seen, note_taken, take_again
 from sales.models import ORDER, REFUND
-from sales.orders import flight_of_order, is_order_seen, note_before, tell_order, tell_refund
+from sales.orders import (
+    flight_of_order,
+    is_order_seen,
+    note_before,
+    note_told,
+    tell_order,
+    tell_refund,
+)
 
 DELIVERIES: dict[str, Route] = {
     ORDER: Route(
@@ -26,6 +33,7 @@ DELIVERIES: dict[str, Route] = {
         system="yotpo",
         before=None if settings.ENGINE_KEYS_ORDERS else note_before,
         seen=is_order_seen,
+        on_done=note_told,
         idempotent=settings.ENGINE_KEYS_ORDERS,
         one_in_flight_by=flight_of_order,
         calls=1 if settings.ENGINE_KEYS_ORDERS else 2,

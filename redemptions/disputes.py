@@ -43,6 +43,7 @@ class Act(models.TextChoices):
 # How it came about -> what can be done.
 ACTS: dict[str, tuple[Act, Act]] = {
     Reason.SOLD_AFTER: (Act.TAKE_AGAIN, Act.LET_GO),
+    Reason.SOLD_ENDED: (Act.TAKE_AGAIN, Act.LET_GO),
     Reason.SOLD_UNCLEAR: (Act.TAKE_AGAIN, Act.NEVER_GIVEN_BACK),
     Reason.VOIDED_AFTER: (Act.GIVE_AGAIN, Act.LET_GO),
     Reason.REVERSAL_REFUSED: (Act.GIVE_BACK, Act.LET_GO),
