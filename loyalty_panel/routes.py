@@ -2,6 +2,8 @@
 
 from django.conf import settings
 
+from alerts.promising import EMAIL, WEBHOOK
+from alerts.telling import tell_by_mail, tell_by_webhook
 from connectors.wire import tls_context
 from connectors.yotpo.client import Credentials, Yotpo
 from members.delivering import (
@@ -61,6 +63,9 @@ DELIVERIES: dict[str, Route] = {
         idempotent=settings.ENGINE_KEYS_ORDERS,
         one_in_flight_by=flight_of_order,
     ),
+    # Told twice they are read twice, and no more: a mail says so, a webhook has an id.
+    EMAIL: Route(call=tell_by_mail, system="mail", idempotent=True),
+    WEBHOOK: Route(call=tell_by_webhook, system="alert_webhook", idempotent=True),
 }
 """What each kind of delivery calls, and what follows from its end."""
 
