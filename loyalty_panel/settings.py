@@ -247,6 +247,7 @@ ALERT_WATCHES = [
     "outbox.watches.watch_breakers",
     "redemptions.watches.watch_disputes",
     "redemptions.watches.watch_uncertain",
+    "redemptions.watches.watch_points_not_gone",
     "access.watches.watch_harvesting",
 ]
 # Who is told of every alert, beside the recipients that managers add in the admin.

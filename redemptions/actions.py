@@ -1,6 +1,7 @@
 """What an associate can do with points: redeem them, and undo it."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -114,7 +115,7 @@ def redeem(
         cost = check_can_redeem(left, offer, points, price)
         ending = delayed.check_ends(older, act.ends)
         redemption = new_redemption(act, member, offer, cost)
-        write_down(redemption, by, ending)
+        write_down(redemption, by, standing, ending)
     except CannotRedeem:
         # Because the very same act was carried out meanwhile, or for good.
         earlier = act.earlier()
@@ -227,18 +228,22 @@ def check_price(offer: Offer, price: int | None, available: int) -> int:
 def write_down(
     redemption: PendingRedemption,
     by: By | None = None,
+    standing: Sequence[PendingRedemption] = (),
     ending: delayed.Ending | None = None,
 ) -> None:
     """Commit the attempt before the engine hears of it, and with it the end of an older code.
 
     The database lets one act be one row, and a member have one under way and one delayed one open:
-    raises AnotherUnderWay; StillOnSale where the older code can't be ended.
+    raises AnotherUnderWay, also where points were set aside since `standing` was read; StillOnSale
+    where the older code can't be ended.
     """
     try:
         with transaction.atomic(durable=True):
             if ending:
                 ending.carry_out(by)
             redemption.save(force_insert=True)
+            if delayed.is_news(redemption, standing):
+                raise IntegrityError
             if by:
                 by.record("redemption.requested", redemption, after=asked_for(redemption))
     except IntegrityError:

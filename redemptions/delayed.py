@@ -4,22 +4,20 @@ Until then they stay in the balance, set aside. A member has one such code at a 
 ends an older one that counts on the same points, so a new one ends it here in the same act.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import structlog
-from django.db.models import Count, Min, Q, Sum
+from django.db.models import Q
 from django.db.models.functions import Now
-from django.urls import reverse
 
 from audit.record import By
 from connectors.errors import OutsideError
 from connectors.yotpo.client import Yotpo
 from connectors.yotpo.orders import STATUS
-from database.conditions import Condition
 from members.lookup import FoundMember
 from members.models import Member
 from offers.catalogue import Kind, Offer
@@ -85,6 +83,16 @@ def setting_aside(member: Member) -> list[PendingRedemption]:
     return list(PendingRedemption.objects.filter(sets_aside(), member=member))
 
 
+def is_news(redemption: PendingRedemption, standing: Iterable[PendingRedemption]) -> bool:
+    """Whether points were set aside since that was read: they would be spent twice.
+
+    Asked after the new row is written, when no other of the member's can be made any more.
+    """
+    now = PendingRedemption.objects.filter(sets_aside(), member=redemption.member_id)
+    known = [row.pk for row in standing]
+    return now.exclude(pk=redemption.pk).exclude(pk__in=known).exists()
+
+
 def open_code(standing: Sequence[PendingRedemption]) -> PendingRedemption | None:
     """The delayed code that another delayed one ends. The database keeps it that there is one."""
     return next((row for row in standing if row.delayed and row.state == State.ISSUED), None)
@@ -118,8 +126,9 @@ def note_told(sale: str) -> None:
 
     `sale` is the order's id. They are looked for when it had the time to do its part.
     """
-    due = PendingRedemption.objects.filter(sale=sale, state=State.USED, deduction=Deduction.DUE)
-    due.update(deduction=Deduction.TOLD, next_check_at=Now() + settle_time())
+    not_seen = [Deduction.DUE, Deduction.MISSING]
+    used = PendingRedemption.objects.filter(sale=sale, state=State.USED, deduction__in=not_seen)
+    used.update(deduction=Deduction.TOLD, next_check_at=Now() + settle_time())
 
 
 def see_whether_gone(engine: Yotpo, redemption: PendingRedemption) -> None:
@@ -161,24 +170,3 @@ def likely_cause(redemption: PendingRedemption, sight: Sight) -> str:
         f'than "{STATUS}", which ours have; or the engine was not told of the sale, or had ended '
         "the code."
     )
-
-
-def watch_points_not_gone() -> Iterator[Condition]:
-    """Codes that were used and took no points: each was a free discount. One query."""
-    missing = PendingRedemption.objects.filter(state=State.USED, deduction=Deduction.MISSING)
-    rows = missing.order_by().values("installation_id").annotate(
-        count=Count("pk"), points=Sum("points"), since=Min("sold_at")
-    )  # fmt: skip
-    for row in rows:
-        yield Condition(
-            kind="redemption.points_not_gone",
-            subject=row["installation_id"],
-            words=f"{row['count']} codes were used and their points did not go: {row['points']:,} "
-            f"in all. Most likely the account counts other orders than those of our status word "
-            f'"{STATUS}". Correct that with the engine; the admin shows each with its cause.',
-            count=row["count"],
-            since=row["since"],
-            path=f"{reverse('admin:redemptions_pendingredemption_changelist')}"
-            f"?deduction__exact={Deduction.MISSING}",
-            installation=row["installation_id"],
-        )

@@ -11,7 +11,7 @@ from connectors.yotpo.payloads import Redemption
 from redemptions import delayed, life
 from redemptions.actions import redeem, undo, write_success
 from redemptions.delayed import Agreed
-from redemptions.errors import EndsOpenCode, StillOnSale, WrongPoints
+from redemptions.errors import AnotherUnderWay, EndsOpenCode, StillOnSale, WrongPoints
 from redemptions.models import PendingRedemption, sets_aside
 from redemptions.settling import see_to
 from redemptions.states import Deduction, Reason, State
@@ -71,6 +71,20 @@ class TestMaking:
         installation.delayed_deduction = False
         installation.save()
         assert not ask().delayed
+
+    def test_points_set_aside_meanwhile_are_not_spent_either(self, ask, sandbox, row, monkeypatch):
+        """Another till made a code between our reading and our writing."""
+        read = delayed.setting_aside
+
+        def and_then(member):
+            standing = read(member)
+            row(State.ISSUED, delayed=True)
+            return standing
+
+        monkeypatch.setattr(delayed, "setting_aside", and_then)
+        with pytest.raises(AnotherUnderWay):
+            ask(TOTE)
+        assert (sandbox.balance(MARA), PendingRedemption.objects.count()) == (640, 1)
 
 
 class TestOneAtATime:

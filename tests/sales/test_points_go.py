@@ -4,19 +4,22 @@ from datetime import timedelta
 
 import pytest
 from django.db.models import F
+from django.db.models.functions import Now
 
+from audit.record import Who
 from connectors.yotpo.orders import Order
-from redemptions import delayed
 from redemptions.actions import redeem
+from redemptions.disputes import Act, Settlement, acts_of, settle_by_hand
 from redemptions.models import PendingRedemption
 from redemptions.settling import see_to_all
 from redemptions.states import Deduction, State
+from redemptions.watches import watch_points_not_gone
 from sales.record import void
 from stores.models import Installation
 from tests.redemptions.conftest import FIVE_OFF
 from tests.sales.conftest import NOON
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(transaction=True)
 
 MARA = "mara@example.com"
 
@@ -51,7 +54,7 @@ def test_points_that_went_are_seen(sell, deliveries, sandbox, code, seen):
     assert code.deduction == Deduction.TOLD
     assert seen() == Deduction.GONE
     assert sandbox.balance(MARA) == 640 - 500 + 42
-    assert list(delayed.watch_points_not_gone()) == []
+    assert list(watch_points_not_gone()) == []
 
 
 @pytest.mark.parametrize("shown", ["code", "Pending"])
@@ -70,13 +73,13 @@ def test_a_wrong_status_word_is_told_and_over_once_the_points_went(
     deliveries()
     assert seen() == Deduction.MISSING
     assert 'status word than "paid"' in code.engine_words
-    [told] = delayed.watch_points_not_gone()
+    [told] = watch_points_not_gone()
     assert (told.kind, told.count, told.installation) == ("redemption.points_not_gone", 1, "shop")
     assert code.code not in told.words
 
     engine.create_order(Order("S-1", MARA, 4200, "USD", "completed", NOON))
     assert seen() == Deduction.GONE
-    assert list(delayed.watch_points_not_gone()) == []
+    assert list(watch_points_not_gone()) == []
 
 
 def test_too_few_points_are_named_as_the_cause(sell, deliveries, sandbox, code, seen):
@@ -110,3 +113,52 @@ def test_an_engine_that_is_away_is_asked_again(sell, deliveries, sandbox, code, 
     assert seen() == Deduction.TOLD
     sandbox.clear_faults()
     assert seen() == Deduction.GONE
+
+
+@pytest.fixture
+def for_free(sell, deliveries, sandbox, code, seen) -> PendingRedemption:
+    """Used, and its points did not go."""
+    sandbox.switch(order_statuses=["completed"])
+    sell(coupon_codes=(code.code,))
+    deliveries()
+    assert seen() == Deduction.MISSING
+    return code
+
+
+def decide(engine, redemption: PendingRedemption, act: Act) -> None:
+    settle_by_hand(engine, redemption, Settlement(act, Who.machine("a test"), "seen by hand"))
+
+
+def test_a_manager_can_have_them_taken(for_free, engine, deliveries, sandbox):
+    assert acts_of(for_free) == (Act.TAKE, Act.FORGO)
+    decide(engine, for_free, Act.TAKE)
+    assert acts_of(for_free) == ()
+    deliveries()
+    for_free.refresh_from_db()
+    assert (for_free.state, for_free.deduction) == (State.USED, Deduction.GONE)
+    assert sandbox.balance(MARA) == 140
+    assert list(watch_points_not_gone()) == []
+
+
+def test_or_let_it_go(for_free, engine, sandbox):
+    decide(engine, for_free, Act.FORGO)
+    assert (for_free.state, for_free.deduction) == (State.USED, Deduction.NONE)
+    assert (acts_of(for_free), sandbox.balance(MARA)) == ((), 640)
+
+
+def test_an_open_one_that_a_manager_calls_sold_is_looked_for(engine, code, seen):
+    claimed = PendingRedemption.objects.filter(pk=code.pk)
+    claimed.update(claimed_used_at=Now() - timedelta(hours=25))
+    code.refresh_from_db()
+    assert acts_of(code) == (Act.SOLD, Act.END)
+    decide(engine, code, Act.SOLD)
+    assert (code.state, seen()) == (State.USED, Deduction.MISSING)
+
+
+def test_or_ended_without_a_call(engine, sandbox, code):
+    claimed = PendingRedemption.objects.filter(pk=code.pk)
+    claimed.update(claimed_used_at=Now() - timedelta(hours=25))
+    code.refresh_from_db()
+    before = sandbox.call_counts()
+    decide(engine, code, Act.END)
+    assert (code.state, sandbox.call_counts() == before) == (State.CANCELLED, True)
