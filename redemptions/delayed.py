@@ -27,7 +27,7 @@ from redemptions.life import UNSOLD, WITHDRAWN
 from redemptions.looking import look
 from redemptions.models import PendingRedemption, sets_aside
 from redemptions.states import Deduction, Reason, State
-from redemptions.timing import settle_time
+from redemptions.timing import MARGIN, deadline, settle_time
 from stores.models import Installation
 
 log = structlog.get_logger(__name__)
@@ -133,30 +133,32 @@ def note_told(sale: str) -> None:
 
 def see_whether_gone(engine: Yotpo, redemption: PendingRedemption) -> None:
     """Read once whether the points went. Raises nothing; `deduction` tells."""
-    if not redemption.claim(LOOK_AGAIN):
+    if not redemption.claim(2 * deadline() + MARGIN):
         return
     try:
         sight = look(engine, redemption)
     except OutsideError as error:
         log.warning("redemption.unreadable", redemption=str(redemption.id), error=str(error))
-        note_seen(redemption, Deduction(redemption.deduction), soon=True)
+        note_seen(redemption, wait=settle_time())
         return
     if points_went(redemption, sight):
-        note_seen(redemption, Deduction.GONE)
-    elif sight.customer.history is not None:
-        note_seen(redemption, Deduction.MISSING, words=likely_cause(redemption, sight))
+        note_seen(redemption, deduction=Deduction.GONE, engine_words="")
+    elif sight.customer.history is None:
+        note_seen(redemption)
+    else:
+        words = likely_cause(redemption, sight)
+        note_seen(redemption, deduction=Deduction.MISSING, engine_words=words)
         log.error("redemption.points_not_gone", redemption=str(redemption.id))
 
 
 def note_seen(
-    redemption: PendingRedemption, seen: Deduction, *, words: str = "", soon: bool = False
+    redemption: PendingRedemption, *, wait: timedelta = LOOK_AGAIN, **changes: Any
 ) -> None:
-    """Unless it was moved meanwhile, as by a void."""
+    """Unless it was moved meanwhile, as by a void. It is looked at again after `wait`."""
     same = PendingRedemption.objects.filter(
         pk=redemption.pk, state=State.USED, deduction=redemption.deduction
     )
-    later = {"next_check_at": Now() + settle_time()} if soon else {}
-    same.update(deduction=seen, engine_words=words[:300], **later)
+    same.update(next_check_at=Now() + wait, **changes)
     redemption.refresh_from_db()
 
 

@@ -25,6 +25,9 @@ from redemptions.states import (
 )
 from stores.models import Associate, Installation, Store, Till
 
+# So long points are looked for that did not go with their order.
+LOOKED_FOR = timedelta(days=7)
+
 
 class PendingRedemptionQuerySet(models.QuerySet["PendingRedemption"]):
     def of_act(self, installation: Installation, act_key: str) -> "PendingRedemption | None":
@@ -53,9 +56,14 @@ class PendingRedemptionQuerySet(models.QuerySet["PendingRedemption"]):
         return self.filter(state=State.REVERSING, next_check_at__lte=Now())
 
     def to_see_gone(self) -> "PendingRedemptionQuerySet":
-        """Used, their orders told: whether the points went may be read again now."""
-        unseen = [Deduction.TOLD, Deduction.MISSING]
-        return self.filter(state=State.USED, deduction__in=unseen, next_check_at__lte=Now())
+        """Used, their orders told: whether the points went may be read again now.
+
+        After a week nobody looks any more: a person may have them taken.
+        """
+        unseen = Q(deduction=Deduction.TOLD) | Q(
+            deduction=Deduction.MISSING, sold_at__gte=Now() - LOOKED_FOR
+        )
+        return self.filter(unseen, state=State.USED, next_check_at__lte=Now())
 
 
 def sets_aside() -> Q:
