@@ -2,6 +2,8 @@
 
 from django.conf import settings
 
+from alerts.promising import EMAIL, WEBHOOK
+from alerts.telling import tell_by_mail, tell_by_webhook
 from connectors.wire import tls_context
 from connectors.yotpo.client import Credentials, Yotpo
 from members.delivering import (
@@ -18,7 +20,14 @@ from outbox.limits import fresh_limits
 from outbox.routes import Route
 from redemptions.disputes import ADJUSTMENT, is_taken_seen, note_taken, take_again
 from sales.models import ORDER, REFUND
-from sales.orders import flight_of_order, is_order_seen, note_before, tell_order, tell_refund
+from sales.orders import (
+    flight_of_order,
+    is_order_seen,
+    note_before,
+    note_told,
+    tell_order,
+    tell_refund,
+)
 
 DELIVERIES: dict[str, Route] = {
     ORDER: Route(
@@ -26,6 +35,7 @@ DELIVERIES: dict[str, Route] = {
         system="yotpo",
         before=None if settings.ENGINE_KEYS_ORDERS else note_before,
         seen=is_order_seen,
+        on_done=note_told,
         idempotent=settings.ENGINE_KEYS_ORDERS,
         one_in_flight_by=flight_of_order,
         calls=1 if settings.ENGINE_KEYS_ORDERS else 2,
@@ -53,6 +63,9 @@ DELIVERIES: dict[str, Route] = {
         idempotent=settings.ENGINE_KEYS_ORDERS,
         one_in_flight_by=flight_of_order,
     ),
+    # Told twice they are read twice, and no more: a mail says so, a webhook has an id.
+    EMAIL: Route(call=tell_by_mail, system="mail", idempotent=True),
+    WEBHOOK: Route(call=tell_by_webhook, system="alert_webhook", idempotent=True),
 }
 """What each kind of delivery calls, and what follows from its end."""
 

@@ -15,6 +15,7 @@ from loyalty_panel.modes import (
     check_secret,
     check_tasks_engine,
     check_url,
+    mail_options,
     read_mode,
     throwaway_fernet_key,
     throwaway_secret,
@@ -221,7 +222,7 @@ WORKER_NICE = env.int("WORKER_NICE", default=5)
 if not 0 <= WORKER_NICE <= 19:
     raise ImproperlyConfigured("WORKER_NICE must be 0 to 19.")
 # Calls a second to each outside system; background work takes half of it beside people.
-OUTSIDE_RATES = {"yotpo": YOTPO_RATE_PER_SECOND}
+OUTSIDE_RATES = {"yotpo": YOTPO_RATE_PER_SECOND, "mail": 5.0, "alert_webhook": 10.0}
 # Breakers and quotas are one for all processes; a test asks for that where it is about it.
 SHARED_LIMITS = LOYALTY_MODE is not Mode.TEST
 # Kind of delivery -> outbox.routes.Route.
@@ -233,7 +234,32 @@ PERIODIC_JOBS = {
     "api.idempotency.prune": 3600.0,
     "access.pin_sessions.end_idle": 15.0,
     "access.tries.prune": 3600.0,
+    "alerts.watching.watch": 30.0,
+    "alerts.watching.prune": 3600.0,
 }
+
+
+# Alerts
+
+# Each gives what a person should know of now, as `database.conditions` says.
+ALERT_WATCHES = [
+    "outbox.watches.watch_parked",
+    "outbox.watches.watch_breakers",
+    "redemptions.watches.watch_disputes",
+    "redemptions.watches.watch_uncertain",
+    "redemptions.watches.watch_points_not_gone",
+    "access.watches.watch_harvesting",
+]
+# Who is told of every alert, beside the recipients that managers add in the admin.
+ALERT_EMAILS = env.list("ALERT_EMAILS", default=[])
+ALERT_FROM_EMAIL = env.str("ALERT_FROM_EMAIL", default="loyalty-panel@localhost")
+# What is gone for so long is over; what comes back before was there all the time.
+ALERT_CALM_SECONDS = 600.0
+# A webhook may lead to this machine, and without TLS: for the demo and the tests only.
+ALERT_LOOPBACK = not PRODUCTION
+ALERT_MAIL = mail_options(
+    env.str("EMAIL_URL", default=""), env.float("EMAIL_TIMEOUT", default=10.0), LOYALTY_MODE
+)
 
 
 # Rooms
@@ -264,6 +290,7 @@ INSTALLED_APPS = [
     "sales",
     "associates",
     "api",
+    "alerts",
     # Without it the API's docs page would load its scripts from a stranger's server.
     "ninja",
 ]

@@ -31,6 +31,7 @@ from access.models import (
     UsedToken,
     WebhookSecret,
 )
+from alerts.models import Alert, Mute, Recipient
 from api.models import KeyedCall
 from audit.models import Entry
 from audit.record import Where, Who, record
@@ -56,7 +57,7 @@ every_model = pytest.mark.parametrize("model", REGISTERED, ids=lambda model: mod
 LEDGERS = [PendingRedemption, Consent, LastKnown, Member, Delivery, Attempt, PeriodicJob]
 LEDGERS += [Entry, Sale, KeyedCall, OutsideSystem, Enrolment]
 LEDGERS += [PairingRequest, PinSession, Approval, Tries, Pin, Badge]
-LEDGERS += [LookUps, UsedToken, LaunchCode]
+LEDGERS += [LookUps, UsedToken, LaunchCode, Alert]
 # Issued and revoked, and never changed.
 ISSUED = [ApiKey, WebhookSecret, LaunchSecret]
 every_ledger = pytest.mark.parametrize("model", LEDGERS, ids=lambda model: model.__name__)
@@ -120,8 +121,18 @@ def rows(client: Client, till: Till, ana: Associate) -> Rows:
     made += [Enrolment.objects.create(installation=installation, **waits)]
     made += [OutsideSystem.objects.create(system="yotpo")]
     made += rows_of_a_paired_till(till, ana)
+    made += rows_of_alerts()
     made += [ana.installation, till.store, till, ana, Group.objects.create(name="Managers")]
     return {type(row): row for row in made}
+
+
+def rows_of_alerts() -> list[Row]:
+    soon = timezone.now() + timedelta(hours=1)
+    return [
+        Alert.objects.create(watch="a.b", kind="breaker.open", subject="yotpo", words="Away."),
+        Mute.objects.create(kind="breaker.open", until=soon, reason="Known"),
+        Recipient.objects.create(label="Desk", email=EMAIL),
+    ]
 
 
 def rows_of_a_paired_till(till: Till, ana: Associate) -> list[Row]:
