@@ -16,6 +16,7 @@ from members.delivering import (
 )
 from members.engine import engine
 from members.keeping import BIRTHDAY, ENROLMENT
+from offers.filling import CODES, flight_of_part, is_part_seen, note_confirmed, tell_part
 from outbox.limits import fresh_limits
 from outbox.routes import Route
 from redemptions.disputes import ADJUSTMENT, is_taken_seen, note_taken, take_again
@@ -62,6 +63,13 @@ DELIVERIES: dict[str, Route] = {
         system="yotpo",
         idempotent=settings.ENGINE_KEYS_ORDERS,
         one_in_flight_by=flight_of_order,
+    ),
+    CODES: Route(
+        call=tell_part,
+        system="yotpo",
+        seen=is_part_seen,
+        on_done=note_confirmed,
+        one_in_flight_by=flight_of_part,
     ),
     # Told twice they are read twice, and no more: a mail says so, a webhook has an id.
     EMAIL: Route(call=tell_by_mail, system="mail", idempotent=True),

@@ -144,6 +144,11 @@ API_RATE_PER_SECOND = env.float("API_RATE_PER_SECOND", default=100.0)
 API_BURST = env.int("API_BURST", default=1000)
 if API_RATE_PER_SECOND <= 0 or API_BURST < 1:
     raise ImproperlyConfigured("API_RATE_PER_SECOND must be above 0, and API_BURST 1 or more.")
+# Which offers have no codes left is read again so often, beside look-ups; the tests read it. With
+# None (0 in the environment) nothing is hidden: the engine refuses then.
+EMPTY_POOLS_SECONDS = env.float("EMPTY_POOLS_SECONDS", default=5.0) or None
+if LOYALTY_MODE is Mode.TEST:
+    EMPTY_POOLS_SECONDS = None
 # When a key was last used is written in batches too.
 LAST_USED_SECONDS = None if LOYALTY_MODE is Mode.TEST else 60.0
 # Customers that may be looked up within an hour at one till, and by one associate: more than
@@ -249,6 +254,7 @@ ALERT_WATCHES = [
     "redemptions.watches.watch_uncertain",
     "redemptions.watches.watch_points_not_gone",
     "access.watches.watch_harvesting",
+    "offers.watches.watch_pools",
 ]
 # Who is told of every alert, beside the recipients that managers add in the admin.
 ALERT_EMAILS = env.list("ALERT_EMAILS", default=[])

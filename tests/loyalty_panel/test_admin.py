@@ -37,6 +37,7 @@ from audit.models import Entry
 from audit.record import Where, Who, record
 from database import encryption
 from members.models import Consent, Enrolment, LastKnown, Member
+from offers.models import Batch, Code, Part, Pool, Use
 from outbox.models import Attempt, Delivery, OutsideSystem, PeriodicJob
 from redemptions.models import PendingRedemption
 from redemptions.states import State
@@ -58,6 +59,7 @@ LEDGERS = [PendingRedemption, Consent, LastKnown, Member, Delivery, Attempt, Per
 LEDGERS += [Entry, Sale, KeyedCall, OutsideSystem, Enrolment]
 LEDGERS += [PairingRequest, PinSession, Approval, Tries, Pin, Badge]
 LEDGERS += [LookUps, UsedToken, LaunchCode, Alert]
+LEDGERS += [Batch, Part, Code, Use]
 # Issued and revoked, and never changed.
 ISSUED = [ApiKey, WebhookSecret, LaunchSecret]
 every_ledger = pytest.mark.parametrize("model", LEDGERS, ids=lambda model: model.__name__)
@@ -121,9 +123,21 @@ def rows(client: Client, till: Till, ana: Associate) -> Rows:
     made += [Enrolment.objects.create(installation=installation, **waits)]
     made += [OutsideSystem.objects.create(system="yotpo")]
     made += rows_of_a_paired_till(till, ana)
-    made += rows_of_alerts()
+    made += rows_of_alerts() + rows_of_a_pool()
     made += [ana.installation, till.store, till, ana, Group.objects.create(name="Managers")]
     return {type(row): row for row in made}
+
+
+def rows_of_a_pool() -> list[Row]:
+    pool = Pool.objects.create(option_id=1, name="Tote")
+    batch = Batch.objects.create(pool=pool, name="codes.csv", size=1)
+    part = Part.objects.create(batch=batch, number=1, size=1, codes=EMAIL, sample=EMAIL)
+    today = timezone.now().date()
+    return [
+        *(pool, batch, part),
+        Code.objects.create(index="1", part=part),
+        Use.objects.create(pool=pool, day=today, count=1),
+    ]
 
 
 def rows_of_alerts() -> list[Row]:
