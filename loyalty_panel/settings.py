@@ -224,6 +224,10 @@ if not 0 <= WORKER_NICE <= 19:
 OUTSIDE_RATES = {"yotpo": YOTPO_RATE_PER_SECOND}
 # Breakers and quotas are one for all processes; a test asks for that where it is about it.
 SHARED_LIMITS = LOYALTY_MODE is not Mode.TEST
+# Our ledger and the engine's are compared for so long after an act.
+RECONCILE_DAYS = env.int("RECONCILE_DAYS", default=14)
+if not 1 <= RECONCILE_DAYS <= 90:
+    raise ImproperlyConfigured("RECONCILE_DAYS must be 1 to 90.")
 # Kind of delivery -> outbox.routes.Route.
 DELIVERY_ROUTES = "loyalty_panel.routes.DELIVERIES"
 # What is done again and again, and every how many seconds.
@@ -233,13 +237,16 @@ PERIODIC_JOBS = {
     "api.idempotency.prune": 3600.0,
     "access.pin_sessions.end_idle": 15.0,
     "access.tries.prune": 3600.0,
+    "reconciliation.job.reconcile": 60.0,
 }
 
 
 # Alerts
 
 # Each gives what a person should know of now, as `database.conditions` says.
-ALERT_WATCHES: list[str] = []
+ALERT_WATCHES: list[str] = [
+    "reconciliation.watch.watch_differences",
+]
 
 
 # Rooms
@@ -268,6 +275,7 @@ INSTALLED_APPS = [
     "outbox",
     "redemptions",
     "sales",
+    "reconciliation",
     "associates",
     "api",
     # Without it the API's docs page would load its scripts from a stranger's server.
