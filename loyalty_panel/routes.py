@@ -1,5 +1,7 @@
 """Where the rooms' work leads outside: which engine, with which credentials."""
 
+from dataclasses import replace
+
 from django.conf import settings
 
 from connectors.wire import tls_context
@@ -16,6 +18,13 @@ from members.engine import engine
 from members.keeping import BIRTHDAY, ENROLMENT
 from outbox.limits import fresh_limits
 from outbox.routes import Route
+from reconciliation.ours import CORRECTION, ORDER_AGAIN
+from reconciliation.telling import (
+    is_correction_seen,
+    note_not_repaired,
+    note_repaired,
+    tell_correction,
+)
 from redemptions.disputes import ADJUSTMENT, is_taken_seen, note_taken, take_again
 from sales.models import ORDER, REFUND
 from sales.orders import flight_of_order, is_order_seen, note_before, tell_order, tell_refund
@@ -53,8 +62,20 @@ DELIVERIES: dict[str, Route] = {
         idempotent=settings.ENGINE_KEYS_ORDERS,
         one_in_flight_by=flight_of_order,
     ),
+    CORRECTION: Route(
+        call=tell_correction,
+        system="yotpo",
+        seen=is_correction_seen,
+        on_done=note_repaired,
+        on_parked=note_not_repaired,
+        calls=3,
+    ),
 }
 """What each kind of delivery calls, and what follows from its end."""
+# A manager has seen that the engine did nothing with it.
+DELIVERIES[ORDER_AGAIN] = replace(
+    DELIVERIES[ORDER], on_done=note_repaired, on_parked=note_not_repaired
+)
 
 
 def make_engine() -> Yotpo:

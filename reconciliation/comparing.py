@@ -394,7 +394,7 @@ def late_commit(
         "The engine acted on our request after we had stopped waiting and had called it not made."
         + (" A sale of ours has the code." if used else "")
         + ("" if is_certain else " Can't tell which of several like it this one is."),
-        theirs=facts_of_row(row) | {"redemption": record.redemption_id if record else None},
+        theirs=facts_of_code(row, record) | {"taken at a till": used},
         is_certain=is_certain,
         key=f"{redemption.id.hex[:24]}{key_of_row(row)[:32]}",
     )
@@ -415,7 +415,7 @@ def online_or_unknown(case: Case, row: HistoryItem, record: CodeRecord | None) -
     titles, title = case.titles(), plain(row.title)
     at_till = row.status in case.ours.codes_at_tills
     ours = {"code": "taken in a sale of ours" if at_till else "no row has it"}
-    theirs = facts_of_row(row) | {"redemption": record.redemption_id if record else None}
+    theirs = facts_of_code(row, record) | {"taken at a till": at_till}
     if title in titles.everywhere - titles.in_store:
         cause = "The member redeemed in the web shop: no till offers this."
         more = " A till of ours took the code." if at_till else ""
@@ -472,6 +472,11 @@ def facts_of_row(row: HistoryItem) -> dict[str, Any]:
         "status": row.status,
         "at": at.isoformat(timespec="seconds") if at else None,
     }
+
+
+def facts_of_code(row: HistoryItem, record: CodeRecord | None) -> dict[str, Any]:
+    """With what a repair would adopt."""
+    return facts_of_row(row) | {"redemption": record.redemption_id if record else None}
 
 
 def key_of_row(row: HistoryItem) -> str:

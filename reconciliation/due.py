@@ -16,10 +16,10 @@ from members.models import Member
 from outbox.models import Delivery
 from reconciliation.models import Cursor, Reading
 from reconciliation.ours import cutoff_of, since_of
+from reconciliation.timing import ROUND
 from redemptions.models import PendingRedemption
 from sales.models import ORDER, Sale
 
-ROUND = "members"
 # So many members are looked at with one question, and so many due ones are read with one.
 SLICE, BATCH = 500, 50
 # What is open is looked at again that often, so that it disappears when it is over.

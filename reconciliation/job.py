@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from threading import Event
 
 import structlog
@@ -13,11 +13,12 @@ from connectors.yotpo.client import Yotpo
 from members.engine import engine
 from members.models import Member
 from outbox.worker import draining
-from reconciliation.due import BATCH, ROUND, Due, due_among, how_far_behind, slices
+from reconciliation.due import BATCH, Due, due_among, how_far_behind, slices
 from reconciliation.kinds import State
-from reconciliation.models import Cursor, Difference, Reading, Run
+from reconciliation.models import Difference, Reading, Run
 from reconciliation.ours import Ours, ours_of, since_of
 from reconciliation.reading import Asker, NoTurn, Written, read_member
+from reconciliation.timing import clock_ahead, database_time
 
 log = structlog.get_logger(__name__)
 
@@ -127,16 +128,6 @@ def put_off(ours: Ours, span: timedelta) -> None:
         member=ours.member,
         defaults={"read_at": Now(), "covers": ours.cutoff, "again_at": Now() + span},
     )
-
-
-def database_time() -> datetime:
-    Cursor.objects.get_or_create(name=ROUND)
-    now: datetime = Cursor.objects.values_list(Now(), flat=True).get(name=ROUND)
-    return now
-
-
-def clock_ahead() -> timedelta:
-    return database_time() - datetime.now(UTC)
 
 
 def prune() -> None:

@@ -33,3 +33,11 @@ class State(models.TextChoices):
 
 # A reading that does not show these any more ends them.
 STANDING = (State.OPEN, State.EXPLAINED, State.REPAIRING)
+
+
+class Repair(models.TextChoices):
+    """What can be done about one, by the doors that there are."""
+
+    GIVE_BACK = "give_back", "End the code at the engine and give its points back"
+    CORRECT = "correct", "Correct the points"
+    SEND_ORDER = "send_order", "Send the order again under the same id"

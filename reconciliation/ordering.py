@@ -26,10 +26,15 @@ def compare_orders(ours: Ours, sight: Sight, earned: Sequence[HistoryItem]) -> l
     rows = sorted((r for r in earned if r.created_at is not None), key=at_of)
     matches = match(orders, rows, sight.skew)
     return [
-        *not_processed(ours, sight, [o for o in orders if o.sale.pk not in matches]),
+        *not_processed(ours, sight, [o for o in orders if is_missed(o, matches)]),
         *twice(orders, matches, rows, sight),
         *online(ours, orders, matches, rows, sight),
     ]
+
+
+def is_missed(order: OrderTold, matches: Matches) -> bool:
+    """One that was voided since need not count any more."""
+    return order.sale.pk not in matches and order.sale.voided_at is None
 
 
 def at_of(row: HistoryItem) -> datetime:
@@ -187,6 +192,7 @@ def of_order(kind: Kind, order: OrderTold, cause: str, **more: Any) -> Found:
         cause,
         ours={
             "sale": order.sale.pos_id,
+            "order": order.sale.order_id,
             "total in cents": order.sale.total_cents,
             "told at": [moment(attempt) for attempt in order.attempts],
         },

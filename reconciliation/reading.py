@@ -16,7 +16,7 @@ from connectors.yotpo.payloads import CodeRecord
 from reconciliation.comparing import Case, Titles, compare
 from reconciliation.due import AGAIN_AFTER
 from reconciliation.found import Found
-from reconciliation.kinds import STANDING, Kind, State
+from reconciliation.kinds import STANDING, Kind, Repair, State
 from reconciliation.models import Difference, Reading
 from reconciliation.ours import Ours
 from redemptions.evidence import Sight, plain, skew_of
@@ -39,13 +39,15 @@ class Asker:
     clock_ahead: timedelta = timedelta(0)
     """The database's clock less this machine's."""
     calls: int = 0
-    calls_of_options: int = 0
+    balance: int | None = None
+    """Of the member who was looked at last."""
     _titles: Titles | None = None
     _records: dict[str, CodeRecord | None] = field(default_factory=dict)
 
     def look(self, ours: Ours) -> Sight:
         self._take_turn()
         customer = self.engine.customer(email=ours.member.email, with_history=True)
+        self.balance = customer.points_balance
         received = customer.received_at or ours.cutoff
         return Sight(customer, skew_of(customer, received + self.clock_ahead))
 
@@ -66,7 +68,6 @@ class Asker:
             everywhere = self.engine.options(in_store=False)
             self._take_turn()
             in_store = self.engine.options()
-            self.calls_of_options += 2
             self._titles = Titles(
                 frozenset(plain(option.name) for option in in_store),
                 frozenset(plain(option.name) for option in everywhere),
@@ -159,15 +160,14 @@ def fill(row: Difference, found: Found) -> None:
     row.cause, row.is_certain = found.cause, found.is_certain
 
 
-# Their effect is no row that the comparison could know: done is done.
-BY_CORRECTION = "correct"
+# A correction changes the balance and not what came about: the comparison would show it for ever.
 
 
 def see_again(row: Difference, found: Found, cutoff: datetime) -> None:
     """What a manager left as it is stays so; a repair that did not help is open again."""
     failed = (
         row.state == State.REPAIRED
-        and row.repair != BY_CORRECTION
+        and row.repair != Repair.CORRECT
         and row.ended_at is not None
         and row.ended_at <= cutoff
     )
