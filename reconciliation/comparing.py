@@ -418,8 +418,11 @@ def online_or_unknown(case: Case, row: HistoryItem, record: CodeRecord | None) -
     theirs = facts_of_code(row, record) | {"taken at a till": at_till}
     if title in titles.everywhere - titles.in_store:
         cause = "The member redeemed in the web shop: no till offers this."
-        more = " A till of ours took the code." if at_till else ""
-        return Found(Kind.ONLINE, key_of_row(row), cause + more, ours, theirs)
+        return Found(Kind.ONLINE, key_of_row(row), cause, ours, theirs)
+    if at_till:
+        # As shops let their members do it: on the phone, and the code is shown at the till.
+        cause = "The member redeemed by themselves, and a sale of ours has the code."
+        return Found(Kind.ONLINE, key_of_row(row), cause, ours, theirs)
     known = title in titles.in_store
     cause = (
         "An in-store offer was redeemed, and not by us: another system, the in-store widget, or a "

@@ -17,6 +17,9 @@ from reconciliation.ours import OrderTold, Ours
 from redemptions.evidence import Sight
 from redemptions.timing import WHOLE_SECONDS, deadline, settle_time
 
+# Clocks tell whole seconds, and a process may have been held up while it compared two.
+SLACK = WHOLE_SECONDS + timedelta(seconds=5)
+
 Matches = dict[int, HistoryItem]
 
 
@@ -47,7 +50,7 @@ def match(orders: Sequence[OrderTold], rows: Sequence[HistoryItem], skew: timede
     """Each order and the first row after it was told that no earlier order has."""
     left, matches = list(rows), {}
     for order in sorted(orders, key=lambda order: order.attempts[0]):
-        told = order.attempts[0] + skew - WHOLE_SECONDS
+        told = order.attempts[0] + skew - SLACK
         row = next((row for row in left if at_of(row) >= told), None)
         if row is not None:
             left = [other for other in left if other is not row]
@@ -84,7 +87,7 @@ def is_before(last: datetime | None, order: OrderTold, skew: timedelta) -> bool:
     if last.time() == time():  # some accounts tell the day alone
         last += timedelta(days=1)
     earliest = min(order.attempts[0] + skew, order.sale.completed_at)
-    return last < earliest - WHOLE_SECONDS
+    return last < earliest - SLACK
 
 
 def unprocessed(order: OrderTold, sight: Sight, fact: str) -> Found:
@@ -113,7 +116,7 @@ def twice(
         first = matches.get(order.sale.pk)
         if first is None or len(order.attempts) < 2:
             continue
-        second = order.attempts[1] + sight.skew - WHOLE_SECONDS
+        second = order.attempts[1] + sight.skew - SLACK
         last = order.attempts[-1] + sight.skew + deadline() + settle_time()
         more = [
             row
@@ -122,7 +125,7 @@ def twice(
         ]
         if more:
             taken |= {id(row) for row in more}
-            found.append(counted_again(order, first, more, at_of(first) < second + WHOLE_SECONDS))
+            found.append(counted_again(order, first, more, at_of(first) < second))
     return found
 
 
@@ -179,7 +182,7 @@ def is_near(row: HistoryItem, orders: Sequence[OrderTold], skew: timedelta) -> b
     """One order may earn by several rules."""
     span = deadline() + settle_time()
     return any(
-        -WHOLE_SECONDS <= at_of(row) - (attempt + skew) <= span
+        -SLACK <= at_of(row) - (attempt + skew) <= span
         for order in orders
         for attempt in order.attempts
     )

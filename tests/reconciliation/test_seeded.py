@@ -21,11 +21,11 @@ def check(sandbox, installation, engine, each: int, members: int) -> Run:
     for email, kind in Difference.objects.values_list("member__email", "kind"):
         found[email].add(kind)
     wrong = [
-        (life.expected, found[life.email], life.acts)
+        (life.number, set(life.expected), found[life.email])
         for life in all_lives
         if found[life.email] != life.expected
     ]
-    assert not wrong, f"{len(wrong)} of {members}, first: {wrong[:3]}"
+    assert not wrong, f"{len(wrong)} of {members} (number, sown, found), first: {wrong[:20]}"
     assert run.members_read == Reading.objects.count() == members
     return run
 
