@@ -34,6 +34,7 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--no-first-run",
+    "--site-per-process",  # as with windows: a frame of another site is another process
 ]
 
 
