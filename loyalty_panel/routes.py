@@ -1,5 +1,7 @@
 """Where the rooms' work leads outside: which engine, with which credentials."""
 
+from dataclasses import replace
+
 from django.conf import settings
 
 from alerts.promising import EMAIL, WEBHOOK
@@ -19,9 +21,23 @@ from members.keeping import BIRTHDAY, ENROLMENT
 from offers.filling import CODES, flight_of_part, is_part_seen, note_confirmed, tell_part
 from outbox.limits import fresh_limits
 from outbox.routes import Route
+from reconciliation.ours import CORRECTION, ORDER_AGAIN
+from reconciliation.telling import (
+    is_correction_seen,
+    note_not_repaired,
+    note_repaired,
+    tell_correction,
+)
 from redemptions.disputes import ADJUSTMENT, is_taken_seen, note_taken, take_again
 from sales.models import ORDER, REFUND
-from sales.orders import flight_of_order, is_order_seen, note_before, tell_order, tell_refund
+from sales.orders import (
+    flight_of_order,
+    is_order_seen,
+    note_before,
+    note_told,
+    tell_order,
+    tell_refund,
+)
 
 DELIVERIES: dict[str, Route] = {
     ORDER: Route(
@@ -29,6 +45,7 @@ DELIVERIES: dict[str, Route] = {
         system="yotpo",
         before=None if settings.ENGINE_KEYS_ORDERS else note_before,
         seen=is_order_seen,
+        on_done=note_told,
         idempotent=settings.ENGINE_KEYS_ORDERS,
         one_in_flight_by=flight_of_order,
         calls=1 if settings.ENGINE_KEYS_ORDERS else 2,
@@ -66,8 +83,20 @@ DELIVERIES: dict[str, Route] = {
     # Told twice they are read twice, and no more: a mail says so, a webhook has an id.
     EMAIL: Route(call=tell_by_mail, system="mail", idempotent=True),
     WEBHOOK: Route(call=tell_by_webhook, system="alert_webhook", idempotent=True),
+    CORRECTION: Route(
+        call=tell_correction,
+        system="yotpo",
+        seen=is_correction_seen,
+        on_done=note_repaired,
+        on_parked=note_not_repaired,
+        calls=3,
+    ),
 }
 """What each kind of delivery calls, and what follows from its end."""
+# A manager has seen that the engine did nothing with it.
+DELIVERIES[ORDER_AGAIN] = replace(
+    DELIVERIES[ORDER], on_done=note_repaired, on_parked=note_not_repaired
+)
 
 
 def make_engine() -> Yotpo:

@@ -230,6 +230,10 @@ if not 0 <= WORKER_NICE <= 19:
 OUTSIDE_RATES = {"yotpo": YOTPO_RATE_PER_SECOND, "mail": 5.0, "alert_webhook": 10.0}
 # Breakers and quotas are one for all processes; a test asks for that where it is about it.
 SHARED_LIMITS = LOYALTY_MODE is not Mode.TEST
+# Our ledger and the engine's are compared for so long after an act.
+RECONCILE_DAYS = env.int("RECONCILE_DAYS", default=14)
+if not 1 <= RECONCILE_DAYS <= 90:
+    raise ImproperlyConfigured("RECONCILE_DAYS must be 1 to 90.")
 # Kind of delivery -> outbox.routes.Route.
 DELIVERY_ROUTES = "loyalty_panel.routes.DELIVERIES"
 # What is done again and again, and every how many seconds.
@@ -241,6 +245,7 @@ PERIODIC_JOBS = {
     "access.tries.prune": 3600.0,
     "alerts.watching.watch": 30.0,
     "alerts.watching.prune": 3600.0,
+    "reconciliation.job.reconcile": 60.0,
 }
 
 
@@ -252,8 +257,10 @@ ALERT_WATCHES = [
     "outbox.watches.watch_breakers",
     "redemptions.watches.watch_disputes",
     "redemptions.watches.watch_uncertain",
+    "redemptions.watches.watch_points_not_gone",
     "access.watches.watch_harvesting",
     "offers.watches.watch_pools",
+    "reconciliation.watch.watch_differences",
 ]
 # Who is told of every alert, beside the recipients that managers add in the admin.
 ALERT_EMAILS = env.list("ALERT_EMAILS", default=[])
@@ -293,6 +300,7 @@ INSTALLED_APPS = [
     "outbox",
     "redemptions",
     "sales",
+    "reconciliation",
     "associates",
     "api",
     "alerts",

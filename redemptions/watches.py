@@ -7,9 +7,10 @@ from django.db.models import Count, Min, Q
 from django.db.models.functions import Now
 from django.urls import reverse
 
+from connectors.yotpo.orders import STATUS
 from database.conditions import Condition
 from redemptions.models import PendingRedemption
-from redemptions.states import UNDER_WAY, State
+from redemptions.states import UNDER_WAY, Deduction, State
 
 UNCERTAIN_FOR = timedelta(minutes=5)
 
@@ -41,6 +42,24 @@ def watch_uncertain() -> Iterator[Condition]:
             count=count,
             since=since,
             path=f"{page()}?state__exact=uncertain&installation__id__exact={installation}",
+        )
+
+
+def watch_points_not_gone() -> Iterator[Condition]:
+    """Codes that were used and took no points, by installation: each was a free discount."""
+    missing = Q(state=State.USED, deduction=Deduction.MISSING)
+    for installation, count, since in counted(missing, "sold_at"):
+        yield Condition(
+            kind="redemption.points_not_gone",
+            subject=installation,
+            installation=installation,
+            words="Codes were used and their points did not go. Most likely the account counts "
+            f'other orders than those of our status word "{STATUS}": correct that with the engine. '
+            "The admin shows each with its likely cause.",
+            count=count,
+            since=since,
+            path=f"{page()}?deduction__exact={Deduction.MISSING}"
+            f"&installation__id__exact={installation}",
         )
 
 

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from sandbox import page
 from sandbox.messages import Reply, Request, refuse
 from sandbox.params import Params, read_params
+from sandbox.planting import plant
 from sandbox.world import World
 from sandbox.yotpo import views
 from sandbox.yotpo.redemptions import make_online
@@ -86,6 +87,10 @@ def adjust(world: World, params: Params) -> Any:
     return world.run(lambda work: views.adjust(work, params))[0]
 
 
+def plant_acts(world: World, params: Params) -> Any:
+    return {"answers": world.run(lambda work: plant(work, params.get("acts") or []))[0]}
+
+
 ACTS: Mapping[str, Act] = {
     "GET /state": state,
     "PATCH /switches": change_switches,
@@ -101,6 +106,7 @@ ACTS: Mapping[str, Act] = {
     "POST /online-redemption": redeem_online,
     "POST /members": add_member,
     "POST /adjust": adjust,
+    "POST /plant": plant_acts,
 }
 
 

@@ -19,6 +19,7 @@ class Switches:
     connection_seconds: float = 0
     orders_idempotent: bool = True
     refunds_idempotent: bool = True
+    first_cancellation: str = "ok"
     second_cancellation: str = "ok"
     cancel_used_code: str = "ok"
     new_customer_delay_seconds: float = 2
@@ -79,7 +80,10 @@ RULES: Mapping[str, Rule] = {
     "connection_seconds": _seconds(0, 60),
     "orders_idempotent": _one_of(True, False),
     "refunds_idempotent": _one_of(True, False),
-    "second_cancellation": _one_of("ok", "refuse"),
+    # "again": it gives the points back each time that it is asked.
+    "second_cancellation": _one_of("ok", "refuse", "again"),
+    # "ignore": it says yes and does nothing.
+    "first_cancellation": _one_of("ok", "ignore"),
     "cancel_used_code": _one_of("ok", "refuse"),
     "new_customer_delay_seconds": _seconds(0, 3600),
     "order_delay_seconds": _seconds(0, 3600),
