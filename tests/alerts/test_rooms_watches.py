@@ -22,8 +22,6 @@ from redemptions.watches import watch_disputes, watch_uncertain
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
-NOW = timezone.now()
-
 
 def told(watch):
     return [(one.kind, one.subject, one.count) for one in watch()]
@@ -56,7 +54,7 @@ def test_parked_deliveries_are_one_for_each_kind():
 
 
 def test_an_open_breaker_is_told_and_a_closed_one_is_not():
-    OutsideSystem.objects.create(system="yotpo", open_until=NOW)
+    OutsideSystem.objects.create(system="yotpo", open_until=timezone.now())
     OutsideSystem.objects.create(system="mail")
     assert told(watch_breakers) == [("breaker.open", "yotpo", 1)]
 
@@ -78,7 +76,7 @@ def redemption(installation):
             **facts,
         )
         PendingRedemption.objects.filter(pk=row.pk).update(
-            requested_at=NOW - timedelta(minutes=minutes)
+            requested_at=timezone.now() - timedelta(minutes=minutes)
         )
 
     return make
@@ -100,9 +98,10 @@ def test_what_is_uncertain_is_told_after_five_minutes(redemption):
 
 
 def test_who_reached_the_limit_of_look_ups_is_told_for_a_day(till, ana):
-    hours = {"hour": NOW, "count": 601}
-    LookUps.objects.create(till=till, refused_at=NOW - timedelta(hours=2), **hours)
-    LookUps.objects.create(associate=ana, refused_at=NOW - timedelta(hours=25), **hours)
+    now = timezone.now()
+    hours = {"hour": now, "count": 601}
+    LookUps.objects.create(till=till, refused_at=now - timedelta(hours=2), **hours)
+    LookUps.objects.create(associate=ana, refused_at=now - timedelta(hours=25), **hours)
     assert told(watch_harvesting) == [("look_ups.too_many", f"till {till.pk}", 1)]
     (one,) = watch_harvesting()
     assert one.installation == "shop"

@@ -144,7 +144,8 @@ def test_when_it_will_be_empty(stock, age, taken, words):
 
 def test_only_the_last_four_weeks_are_its_pace(pool):
     for days, count in ((0, 1), (27, 2), (28, 4)):
-        Use.objects.create(pool=pool, day=(NOW - timedelta(days=days)).date(), count=count)
+        day = (datetime.now(UTC) - timedelta(days=days)).date()
+        Use.objects.create(pool=pool, day=day, count=count)
     assert with_pace(Pool.objects.all()).get().lately == 3
 
 
