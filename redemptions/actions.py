@@ -307,6 +307,7 @@ def write_late(redemption: PendingRedemption, made: Redemption) -> None:
         # Settling took another one for ours; only the engine's own answer is proof.
         PendingRedemption.objects.filter(pk=redemption.pk, state=State.ISSUED).update(**found)
         redemption.refresh_from_db()
+        redemption.heed_what_was_told()
         return
     # Nobody waits for it any more: the points go back, or, where another one of the member's was
     # given back in its place, a manager is told which.

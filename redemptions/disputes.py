@@ -72,7 +72,8 @@ def asks_for_a_manager() -> Q:
     """Disputed, or an open code of which only a person can know whether it was sold."""
     claimed = Q(claimed_used_at__lte=Now() - SALE_COMES_WITHIN)
     still_on_a_sale = Q(applied_at__isnull=False, withdrawn_at=None, lease_until__lte=Now())
-    return Q(state=State.DISPUTED) | (Q(state=State.ISSUED) & (claimed | still_on_a_sale))
+    stopped = Q(stop_asked_at__isnull=False)
+    return Q(state=State.DISPUTED) | (Q(state=State.ISSUED) & (claimed | still_on_a_sale | stopped))
 
 
 def acts_of(redemption: PendingRedemption) -> tuple[Act, ...]:
