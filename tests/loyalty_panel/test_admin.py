@@ -37,12 +37,14 @@ from audit.models import Entry
 from audit.record import Where, Who, record
 from database import encryption
 from members.models import Consent, Enrolment, LastKnown, Member
+from offers.models import ToldStock
 from outbox.models import Attempt, Delivery, OutsideSystem, PeriodicJob
-from redemptions.models import PendingRedemption
+from redemptions.models import PendingRedemption, Question, ToldCode
 from redemptions.states import State
 from sales.models import Sale
 from stores.models import Associate, Installation, Store, Till
 from tests.ground.checkout import rooms
+from webhooks.models import Webhook
 
 pytestmark = pytest.mark.django_db
 
@@ -58,6 +60,7 @@ LEDGERS = [PendingRedemption, Consent, LastKnown, Member, Delivery, Attempt, Per
 LEDGERS += [Entry, Sale, KeyedCall, OutsideSystem, Enrolment]
 LEDGERS += [PairingRequest, PinSession, Approval, Tries, Pin, Badge]
 LEDGERS += [LookUps, UsedToken, LaunchCode, Alert]
+LEDGERS += [Webhook, ToldCode, Question, ToldStock]
 # Issued and revoked, and never changed.
 ISSUED = [ApiKey, WebhookSecret, LaunchSecret]
 every_ledger = pytest.mark.parametrize("model", LEDGERS, ids=lambda model: model.__name__)
@@ -122,6 +125,7 @@ def rows(client: Client, till: Till, ana: Associate) -> Rows:
     made += [OutsideSystem.objects.create(system="yotpo")]
     made += rows_of_a_paired_till(till, ana)
     made += rows_of_alerts()
+    made += rows_of_what_was_told(installation, redemption)
     made += [ana.installation, till.store, till, ana, Group.objects.create(name="Managers")]
     return {type(row): row for row in made}
 
@@ -132,6 +136,18 @@ def rows_of_alerts() -> list[Row]:
         Alert.objects.create(watch="a.b", kind="breaker.open", subject="yotpo", words="Away."),
         Mute.objects.create(kind="breaker.open", until=soon, reason="Known"),
         Recipient.objects.create(label="Desk", email=EMAIL),
+    ]
+
+
+def rows_of_what_was_told(place: Installation, redemption: PendingRedemption) -> list[Row]:
+    body = {"raw": FIGURES, "digest": "1", "topic": "loyalty/opt_in", "state": "waiting"}
+    return [
+        Webhook.objects.create(installation=place, source="yotpo", event="all", **body),
+        ToldCode.objects.create(code="LP-1234"),
+        Question.objects.create(
+            installation=place, redemption=redemption, code="LP-1234", by="shopper", why="used"
+        ),
+        ToldStock.objects.create(offer_id=90121, unused_codes=3),
     ]
 
 

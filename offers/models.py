@@ -1,0 +1,3 @@
+from offers.told_stock import ToldStock
+
+__all__ = ["ToldStock"]
