@@ -3,6 +3,7 @@
 from typing import Any
 
 EMAIL = "mara@example.com"
+OFFERS = (90121,)
 CUSTOMER = {
     "email": EMAIL,
     "first_name": "Mara",
