@@ -5,7 +5,8 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("redemptions", "0009_told_and_delayed"),
+        ("redemptions", "0008_points_that_go_with_the_order"),
+        ("redemptions", "0008_told_by_the_engine"),
     ]
 
     operations = [
