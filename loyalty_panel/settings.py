@@ -256,7 +256,10 @@ PERIODIC_JOBS = {
 # Alerts
 
 # Each gives what a person should know of now, as `database.conditions` says.
-ALERT_WATCHES: list[str] = ["webhooks.watches.watch_unhandled"]
+ALERT_WATCHES: list[str] = [
+    "webhooks.watches.watch_unhandled",
+    "redemptions.told.watch_questions",
+]
 
 
 # Rooms
