@@ -271,6 +271,7 @@ ALERT_WATCHES = [
     "redemptions.watches.watch_uncertain",
     "redemptions.watches.watch_points_not_gone",
     "access.watches.watch_harvesting",
+    "redemptions.told.watch_questions",
     "webhooks.watches.watch_unhandled",
 ]
 # Who is told of every alert, beside the recipients that managers add in the admin.

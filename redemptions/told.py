@@ -1,13 +1,15 @@
 """What the engine told of coupon codes of its own accord, before or beside what we read there."""
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from uuid import UUID
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Count, Min, Q
 from django.db.models.functions import Now
 
+from database.conditions import Condition
 from stores.models import Installation
 
 # A code is looked for within hours of its redemption; the row is kept somewhat longer.
@@ -160,6 +162,27 @@ def ask_a_manager(
             "redemption_id": redemption_id,
         },
     )[0]
+
+
+def watch_questions() -> Iterator[Condition]:
+    """For alerts (database/conditions.py): codes of which only a manager can say what to do."""
+    groups = (
+        Question.objects.filter(answered_at=None)
+        .values("why")
+        .annotate(count=Count("pk"), since=Min("asked_at"))
+        .order_by("why")
+    )
+    for group in groups:
+        why = Question.Why(group["why"])
+        yield Condition(
+            kind="code.question",
+            subject=why.value,
+            words=f"{group['count']} codes are to count no more. {why.label}. See Questions about "
+            "codes in the admin.",
+            count=group["count"],
+            since=group["since"],
+            path="/admin/redemptions/question/?asks=yes",
+        )
 
 
 def answer(question: Question, words: str) -> bool:

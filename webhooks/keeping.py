@@ -10,7 +10,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from database.encryption import blind_index
-from outbox.ledger import enqueue
+from outbox.ledger import enqueue, find, send_again
 from stores.models import Installation
 from webhooks.models import NOT_HANDLED, State, Webhook
 
@@ -88,11 +88,25 @@ def promise(row: Webhook, order_by: str = "") -> None:
     """In the transaction that says that it waits."""
     enqueue(
         kind=WEBHOOK,
-        key=f"{row.pk}-{row.runs}",
+        key=key_of(row),
         installation_id=row.installation_id,
         payload={"webhook": str(row.pk), "topic": row.topic},
         order_by=order_by,
     )
+
+
+def promise_again(row: Webhook) -> None:
+    """A parked promise is the one to keep: those after it in its order wait for it."""
+    parked = find(WEBHOOK, key_of(row))
+    if parked is None or not send_again(parked):
+        Webhook.objects.filter(pk=row.pk).update(runs=F("runs") + 1)
+        row.refresh_from_db()
+        promise(row)
+    row.refresh_from_db()
+
+
+def key_of(row: Webhook) -> str:
+    return f"{row.pk}-{row.runs}"
 
 
 def handle_again(row: Webhook) -> bool:
@@ -102,10 +116,9 @@ def handle_again(row: Webhook) -> bool:
     )
     try:
         with transaction.atomic():
-            if not ended.update(state=State.WAITING, runs=F("runs") + 1, handled_at=None, done=""):
+            if not ended.update(state=State.WAITING, handled_at=None, done=""):
                 return False
-            row.refresh_from_db()
-            promise(row)
+            promise_again(row)
     except IntegrityError:
         return False  # the same came once more, and waits
     return True

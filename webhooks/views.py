@@ -26,9 +26,15 @@ from access.buckets import Buckets
 from access.keys import WebhookSecret, digest
 from connectors.answers import Unreadable
 from connectors.strict_json import Malformed
-from connectors.yotpo.webhook import Callback, Event, read_body, read_callback
-from database.encryption import blind_index
-from redemptions.callbacks import coupon_cancelled, coupon_created
+from connectors.yotpo.webhook import (
+    CANCELLATION_REQUEST,
+    REDEMPTION_CREATED,
+    Callback,
+    Event,
+    read_body,
+    read_callback,
+)
+from redemptions.callbacks import coupon_cancelled, coupon_created, index_of
 from redemptions.told import ToldCode
 from stores.models import Installation
 from webhooks.handling import handlers
@@ -188,8 +194,9 @@ def event_id_of(heard: Heard, told: Mapping[str, Any]) -> str:
 
 
 def order_of(event: Event) -> str:
-    """What is told of one member is handled in the order in which it came."""
-    return f"webhook:{blind_index(event.email.strip().lower())[:32]}" if event.email else ""
+    """What is told of one member's codes is handled in the order in which it came."""
+    matters = event.topic in (REDEMPTION_CREATED, CANCELLATION_REQUEST) and event.email
+    return f"webhook:{index_of(event.email)[:32]}" if matters else ""
 
 
 # Calls that expect an answer

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from connectors.yotpo.webhook import read_callback
@@ -16,6 +17,8 @@ from redemptions.errors import NoLongerCounts
 from redemptions.models import PendingRedemption, Question, ToldCode
 from redemptions.settling import see_to
 from redemptions.states import Reason, State
+from redemptions.told import watch_questions
+from redemptions.use import use
 from tests.webhooks.conftest import handle_all
 from tests.webhooks.examples import ASKED, CANCEL_CALLS, CREATE_CALLS, CREATED, EMAIL
 from webhooks.models import Webhook
@@ -174,6 +177,20 @@ def test_a_sale_that_has_the_code_is_a_managers(call, row):
     assert now(redemption).state == State.USED
     question = Question.objects.get()
     assert (question.by, question.why, question.redemption) == ("engine", "used", redemption)
+
+
+def test_a_sale_that_comes_with_a_code_to_be_stopped_is_a_managers(call, row):
+    redemption = row(applied_at=timezone.now())
+    call("cancel_coupon", {"code": CODE})
+    assert not Question.objects.exists()
+
+    with transaction.atomic():
+        use([CODE], "S-1")
+
+    assert now(redemption).state == State.USED
+    assert Question.objects.get().why == "used"
+    [condition] = watch_questions()
+    assert (condition.kind, condition.subject, condition.count) == ("code.question", "used", 1)
 
 
 def test_codes_of_the_web_shop_are_nothing_to_us(call):

@@ -161,7 +161,7 @@ def test_the_kind_of_content_does_not_matter(post):
 
 def test_too_much_is_refused(post, settings):
     assert post(b" " * (256 * 1024 + 1)).status_code == 413
-    settings.WEBHOOK_BURST = 1
+    settings.WEBHOOK_BURST, settings.WEBHOOK_RATE_PER_SECOND = 1, 0.01
     views.buckets.forget()
     post(CREATED)
 
