@@ -1,5 +1,7 @@
 """Where the rooms' work leads outside: which engine, with which credentials."""
 
+from dataclasses import replace
+
 from django.conf import settings
 
 from alerts.promising import EMAIL
@@ -19,9 +21,17 @@ from members.delivering import (
 from members.engine import engine
 from members.keeping import BIRTHDAY, ENROLMENT
 from members.telling import MEMBER_READING, figures_changed, read_anew
+from offers.filling import CODES, flight_of_part, is_part_seen, note_confirmed, tell_part
 from offers.told_stock import told_low
 from outbox.limits import fresh_limits
 from outbox.routes import Route
+from reconciliation.ours import CORRECTION, ORDER_AGAIN
+from reconciliation.telling import (
+    is_correction_seen,
+    note_not_repaired,
+    note_repaired,
+    tell_correction,
+)
 from redemptions.callbacks import cancellation_asked, redemption_told
 from redemptions.disputes import ADJUSTMENT, is_taken_seen, note_taken, take_again
 from sales.models import ORDER, REFUND
@@ -70,6 +80,13 @@ DELIVERIES: dict[str, Route] = {
         idempotent=settings.ENGINE_KEYS_ORDERS,
         one_in_flight_by=flight_of_order,
     ),
+    CODES: Route(
+        call=tell_part,
+        system="yotpo",
+        seen=is_part_seen,
+        on_done=note_confirmed,
+        one_in_flight_by=flight_of_part,
+    ),
     # Told twice they are read twice, and no more: a mail says so, a webhook has an id.
     EMAIL: Route(call=tell_by_mail, system="mail", idempotent=True),
     ALERT_WEBHOOK: Route(call=tell_by_webhook, system="alert_webhook", idempotent=True),
@@ -77,8 +94,20 @@ DELIVERIES: dict[str, Route] = {
         call=handle, system="webhooks", on_done=note_handled, on_parked=note_parked, idempotent=True
     ),
     MEMBER_READING: Route(call=read_anew, system="yotpo", idempotent=True),
+    CORRECTION: Route(
+        call=tell_correction,
+        system="yotpo",
+        seen=is_correction_seen,
+        on_done=note_repaired,
+        on_parked=note_not_repaired,
+        calls=3,
+    ),
 }
 """What each kind of delivery calls, and what follows from its end."""
+# A manager has seen that the engine did nothing with it.
+DELIVERIES[ORDER_AGAIN] = replace(
+    DELIVERIES[ORDER], on_done=note_repaired, on_parked=note_not_repaired
+)
 
 WEBHOOKS: dict[str, dict[str, Handler]] = {
     "yotpo": {

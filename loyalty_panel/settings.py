@@ -144,6 +144,11 @@ API_RATE_PER_SECOND = env.float("API_RATE_PER_SECOND", default=100.0)
 API_BURST = env.int("API_BURST", default=1000)
 if API_RATE_PER_SECOND <= 0 or API_BURST < 1:
     raise ImproperlyConfigured("API_RATE_PER_SECOND must be above 0, and API_BURST 1 or more.")
+# Which offers have no codes left is read again so often, beside look-ups; the tests read it. With
+# None (0 in the environment) nothing is hidden: the engine refuses then.
+EMPTY_POOLS_SECONDS = env.float("EMPTY_POOLS_SECONDS", default=5.0) or None
+if LOYALTY_MODE is Mode.TEST:
+    EMPTY_POOLS_SECONDS = None
 # When a key was last used is written in batches too.
 LAST_USED_SECONDS = None if LOYALTY_MODE is Mode.TEST else 60.0
 # Customers that may be looked up within an hour at one till, and by one associate: more than
@@ -231,6 +236,10 @@ OUTSIDE_RATES = {
 }
 # Breakers and quotas are one for all processes; a test asks for that where it is about it.
 SHARED_LIMITS = LOYALTY_MODE is not Mode.TEST
+# Our ledger and the engine's are compared for so long after an act.
+RECONCILE_DAYS = env.int("RECONCILE_DAYS", default=14)
+if not 1 <= RECONCILE_DAYS <= 90:
+    raise ImproperlyConfigured("RECONCILE_DAYS must be 1 to 90.")
 # Kind of delivery -> outbox.routes.Route.
 DELIVERY_ROUTES = "loyalty_panel.routes.DELIVERIES"
 # Source of webhooks -> topic -> handler.
@@ -258,6 +267,7 @@ PERIODIC_JOBS = {
     "alerts.watching.prune": 3600.0,
     "webhooks.keeping.prune": 3600.0,
     "redemptions.told.prune": 3600.0,
+    "reconciliation.job.reconcile": 60.0,
 }
 
 
@@ -273,6 +283,8 @@ ALERT_WATCHES = [
     "access.watches.watch_harvesting",
     "redemptions.told.watch_questions",
     "webhooks.watches.watch_unhandled",
+    "offers.watches.watch_pools",
+    "reconciliation.watch.watch_differences",
 ]
 # Who is told of every alert, beside the recipients that managers add in the admin.
 ALERT_EMAILS = env.list("ALERT_EMAILS", default=[])
@@ -312,6 +324,7 @@ INSTALLED_APPS = [
     "outbox",
     "redemptions",
     "sales",
+    "reconciliation",
     "associates",
     "api",
     "alerts",

@@ -26,6 +26,7 @@ from members.engine import beside
 from members.lookup import FoundMember, read_member
 from members.models import Member
 from offers.catalogue import Kind, Offer, catalogue
+from offers.pools import note_none_left, says_no_codes
 from redemptions import delayed
 from redemptions.errors import (
     ActKeyTaken,
@@ -298,6 +299,9 @@ def write_failure(redemption: PendingRedemption, error: OutsideError) -> None:
         engine_words=error.words[:300] if isinstance(error, Refused) else "",
         engine_id=engine_id,
     )
+    from_pool = redemption.offer_kind == Kind.CUSTOM
+    if from_pool and isinstance(error, Refused) and says_no_codes(error.words):
+        note_none_left(redemption.offer_id, redemption.offer_name)
     if engine_id is not None and not moved:
         # Others called it uncertain meanwhile: the id tells them which one is ours.
         PendingRedemption.objects.filter(

@@ -49,13 +49,16 @@ def skew_of(customer: Customer, our_time: datetime) -> timedelta:
     return skew if abs(skew) < WORST_SKEW else timedelta(0)
 
 
-def suspects(redemption: PendingRedemption, sight: Sight) -> list[HistoryItem]:
+def suspects(
+    redemption: PendingRedemption, sight: Sight, *, later: timedelta = timedelta(0)
+) -> list[HistoryItem]:
     """Rows that took as many points at that time, whatever else they say of themselves.
 
-    While one of them is not explained, the redemption can't be called not made.
+    While one of them is not explained, the redemption can't be called not made. `later`: so much
+    longer than any process waited, for an engine that acts long after it was asked.
     """
     since = redemption.requested_at + sight.skew - WHOLE_SECONDS
-    until = since + TOO_LATE + deadline() + settle_time() + 2 * WHOLE_SECONDS
+    until = since + TOO_LATE + deadline() + settle_time() + 2 * WHOLE_SECONDS + later
     return [
         row
         for row in sight.history

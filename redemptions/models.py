@@ -12,6 +12,7 @@ from django.db.models.functions import Coalesce, Now, Upper
 from database.prepared import Prepared
 from members.models import Member
 from offers.catalogue import Kind
+from offers.pools import note_taken
 from redemptions.states import (
     HAS_CODE,
     NOTHING_TAKEN,
@@ -302,6 +303,8 @@ class PendingRedemption(models.Model):
         found |= {"lease_until": lease_until, "next_check_at": lease_until}
         with transaction.atomic():
             issued = self.move(State.ISSUED, reason, **found)
+            if issued and self.offer_kind == Kind.CUSTOM:
+                note_taken(self.offer_id)
             if issued and self.reverse_when_found:
                 self.end(Reason.UNDONE)
         if issued:

@@ -144,16 +144,19 @@ def cancel(work: Work, redemption_id: int, reward_text: str) -> None:
     if redemption["code"] != reward_text:
         raise refuse_field("reward_text", "does not match the redemption")
     if redemption["state"] == "cancelled":
-        _second_time(work)
+        _second_time(work, redemption)
         return
     if redemption["used_by"] and work.switches.cancel_used_code == "refuse":
         raise refuse(422, "Coupon code was used")
-    _undo(work, redemption)
+    if work.switches.first_cancellation != "ignore":
+        _undo(work, redemption)
 
 
-def _second_time(work: Work) -> None:
+def _second_time(work: Work, redemption: Row) -> None:
     if work.switches.second_cancellation == "refuse":
         raise Refused(422, {"error": "Redemption was cancelled already"})
+    if work.switches.second_cancellation == "again":
+        _undo(work, redemption)
 
 
 def _undo(work: Work, redemption: Row) -> None:

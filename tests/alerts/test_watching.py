@@ -1,5 +1,6 @@
 """Alerts follow from what the watches give: raised once, grouped, cleared, muted, set aside."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from django.utils import timezone
 from alerts.models import Alert, Mute, Recipient, State
 from alerts.watching import KEPT, prune, set_aside, watch
 from audit.models import Entry
+from outbox.models import Delivery
 from stores.models import Installation
 from tests.alerts.conftest import low
 
@@ -226,3 +228,20 @@ class TestAdmin:
             answer = boss.post("/admin/alerts/recipient/add/", form)
             assert answer.status_code == 200, address
         assert not Recipient.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_that_look_at_once_tell_once(look, seen):
+    seen[:] = [low()]
+
+    def run(_worker):
+        try:
+            watch()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as workers:
+        list(workers.map(run, range(4)))
+
+    assert states() == [("7", "open")]
+    assert Delivery.objects.filter(kind="alert.email").count() == 1

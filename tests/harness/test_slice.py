@@ -76,6 +76,8 @@ def wrong(shop: Shop, played: dict[str, Script], outcome: Outcome) -> dict[str, 
     }
 
 
+# On the server of the leg `postgres` the random histories meet them anyway.
+@pytest.mark.long(on="postgresql")
 @pytest.mark.parametrize("name", PLAYS)
 def test_a_rule(name: str, wrong: dict[str, str]) -> None:
     assert name not in wrong, wrong[name]

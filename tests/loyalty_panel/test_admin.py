@@ -37,7 +37,7 @@ from audit.models import Entry
 from audit.record import Where, Who, record
 from database import encryption
 from members.models import Consent, Enrolment, LastKnown, Member
-from offers.models import ToldStock
+from offers.models import Batch, Code, Part, Pool, Use
 from outbox.models import Attempt, Delivery, OutsideSystem, PeriodicJob
 from redemptions.models import PendingRedemption, Question, ToldCode
 from redemptions.states import State
@@ -60,7 +60,8 @@ LEDGERS = [PendingRedemption, Consent, LastKnown, Member, Delivery, Attempt, Per
 LEDGERS += [Entry, Sale, KeyedCall, OutsideSystem, Enrolment]
 LEDGERS += [PairingRequest, PinSession, Approval, Tries, Pin, Badge]
 LEDGERS += [LookUps, UsedToken, LaunchCode, Alert]
-LEDGERS += [Webhook, ToldCode, Question, ToldStock]
+LEDGERS += [Webhook, ToldCode, Question]
+LEDGERS += [Batch, Part, Code, Use]
 # Issued and revoked, and never changed.
 ISSUED = [ApiKey, WebhookSecret, LaunchSecret]
 every_ledger = pytest.mark.parametrize("model", LEDGERS, ids=lambda model: model.__name__)
@@ -126,8 +127,21 @@ def rows(client: Client, till: Till, ana: Associate) -> Rows:
     made += rows_of_a_paired_till(till, ana)
     made += rows_of_alerts()
     made += rows_of_what_was_told(installation, redemption)
+    made += rows_of_a_pool()
     made += [ana.installation, till.store, till, ana, Group.objects.create(name="Managers")]
     return {type(row): row for row in made}
+
+
+def rows_of_a_pool() -> list[Row]:
+    pool = Pool.objects.create(option_id=1, name="Tote")
+    batch = Batch.objects.create(pool=pool, name="codes.csv", size=1)
+    part = Part.objects.create(batch=batch, number=1, size=1, codes=EMAIL, sample=EMAIL)
+    today = timezone.now().date()
+    return [
+        *(pool, batch, part),
+        Code.objects.create(index="1", part=part),
+        Use.objects.create(pool=pool, day=today, count=1),
+    ]
 
 
 def rows_of_alerts() -> list[Row]:
@@ -147,7 +161,6 @@ def rows_of_what_was_told(place: Installation, redemption: PendingRedemption) ->
         Question.objects.create(
             installation=place, redemption=redemption, code="LP-1234", by="shopper", why="used"
         ),
-        ToldStock.objects.create(offer_id=90121, unused_codes=3),
     ]
 
 

@@ -128,6 +128,9 @@ def _quick(db: None) -> Iterator[None]:
     logging.disable(logging.NOTSET)
 
 
+# A database server is asked for each step: where it decides little, SQLite's leg plays the orders.
+long_on_a_server = pytest.mark.long(on="postgresql")
+
 numbers = itertools.count()
 
 
@@ -292,6 +295,7 @@ class Ends(Counter[str]):
         self[redemption.state] += 1
 
 
+@long_on_a_server
 def test_two_undos(actors, scene, acts, at_rest):
     ends = Ends()
 
@@ -305,6 +309,7 @@ def test_two_undos(actors, scene, acts, at_rest):
     assert ends == {State.REVERSED: played}
 
 
+@long_on_a_server
 def test_an_undo_and_a_worker(actors, scene, acts, at_rest):
     """The promise stands since before; an associate presses Undo as the worker comes by."""
     ends = Ends()
@@ -389,6 +394,7 @@ ENDS = {
 }
 
 
+@long_on_a_server
 @pytest.mark.parametrize(("fault", "settle", "switches"), LATE.values(), ids=LATE)
 def test_a_late_reply_and_a_settling(actors, scene, acts, at_rest, inside, fault, settle, switches):
     """The process that asks stands still, before its call or with the answer in its hand.
