@@ -37,6 +37,7 @@ from audit.record import Where, Who, record
 from database import encryption
 from members.models import Consent, Enrolment, LastKnown, Member
 from outbox.models import Attempt, Delivery, OutsideSystem, PeriodicJob
+from reconciliation.models import Cursor, Difference, Reading, Run
 from redemptions.models import PendingRedemption
 from redemptions.states import State
 from sales.models import Sale
@@ -57,6 +58,7 @@ LEDGERS = [PendingRedemption, Consent, LastKnown, Member, Delivery, Attempt, Per
 LEDGERS += [Entry, Sale, KeyedCall, OutsideSystem, Enrolment]
 LEDGERS += [PairingRequest, PinSession, Approval, Tries, Pin, Badge]
 LEDGERS += [LookUps, UsedToken, LaunchCode]
+LEDGERS += [Cursor, Difference, Reading, Run]
 # Issued and revoked, and never changed.
 ISSUED = [ApiKey, WebhookSecret, LaunchSecret]
 every_ledger = pytest.mark.parametrize("model", LEDGERS, ids=lambda model: model.__name__)
@@ -120,6 +122,9 @@ def rows(client: Client, till: Till, ana: Associate) -> Rows:
     made += [Enrolment.objects.create(installation=installation, **waits)]
     made += [OutsideSystem.objects.create(system="yotpo")]
     made += rows_of_a_paired_till(till, ana)
+    made += [Difference.objects.create(member=member, kind="late_commit"), Run.objects.create()]
+    made += [Reading.objects.create(member=member, covers=timezone.now())]
+    made += [Cursor.objects.create(name="members")]
     made += [ana.installation, till.store, till, ana, Group.objects.create(name="Managers")]
     return {type(row): row for row in made}
 

@@ -302,7 +302,7 @@ def redeemed_online(scene: Scene) -> tuple[Acts, Any]:
 
 
 def bought_online(scene: Scene) -> tuple[Acts, Any]:
-    return [order(scene, f"WEB-{scene.number}", MADE)], lambda book, member, answers: None
+    return [order(scene, f"ONLINE-{scene.number}", MADE)], lambda book, member, answers: None
 
 
 def late_commit(scene: Scene) -> tuple[Acts, Any]:
@@ -443,9 +443,9 @@ def settle(sandbox: Sandbox, installation: Installation, all_lives: list[Life]) 
     }
     Member.objects.bulk_create(members.values(), 200)
     for some in chunks(all_lives):
-        # Rows of ours are dated by the moment at which the engine counted back.
+        # Both count back from the same moment.
         book = Book(installation, datetime.now(UTC))
-        answers = sandbox.plant(numbered(some))
+        answers = sandbox.plant(numbered(some, int(book.now.timestamp())))
         for life in some:
             mine, answers = answers[: len(life.acts)], answers[len(life.acts) :]
             book.sale(members[life.email], f"S-{life.number}", [SALE])
@@ -460,20 +460,16 @@ def chunks(all_lives: list[Life]) -> Iterator[list[Life]]:
         yield some
 
 
-def numbered(some: list[Life]) -> Acts:
-    """A life names its own answers from 0; in one call they are counted through."""
+def numbered(some: list[Life], now: int) -> Acts:
+    """A life names its own answers from 0, and says how long ago; a call counts them through, and
+    dates them."""
     acts: Acts = []
     for life in some:
         first = len(acts)
-        acts += [
-            {
-                name: f"${first + int(value[1])}{value[2:]}" if is_answer(value) else value
-                for name, value in act.items()
-            }
-            for act in life.acts
-        ]
+        for act in life.acts:
+            facts = {name: value for name, value in act.items() if name != "ago"}
+            for name, value in facts.items():
+                if isinstance(value, str) and value.startswith("$"):
+                    facts[name] = f"${first + int(value[1])}{value[2:]}"
+            acts.append(facts | {"at": now - act["ago"]})
     return acts
-
-
-def is_answer(value: object) -> bool:
-    return isinstance(value, str) and value.startswith("$")
