@@ -11,8 +11,8 @@ MANAGE := LOYALTY_MODE=test $(BIN)/python manage.py
 COMPILE := $(BIN)/uv pip compile --quiet --system-certs --universal --generate-hashes \
 	--custom-compile-command 'make requirements'
 
-.PHONY: help setup demo test next harness mutants reconcile-check check format screenshots bench bench-money \
-	bench-redeem bench-quota bench-backlog requirements
+.PHONY: help setup demo test long next harness mutants reconcile-check check format screenshots \
+	bench bench-money bench-redeem bench-quota bench-backlog requirements
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ demo: setup  ## Run the panel, its worker and a sandbox engine with made-up cust
 
 test: setup  ## Run all tests: on SQLite, in the browser, on PostgreSQL, then read what they wrote
 	@$(BIN)/python scripts/run_tests.py test
+
+long: setup  ## Run what `make test` shows once in all its variants (Firefox, every cookie policy, 1,000 keys)
+	@$(BIN)/python scripts/run_tests.py long
 
 next: setup  ## Run the quick tests on the next Python and Django
 	@$(BIN)/python scripts/run_tests.py next

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 from django.conf import settings
 
+from alerts.promising import EMAIL, WEBHOOK
+from alerts.telling import tell_by_mail, tell_by_webhook
 from connectors.wire import tls_context
 from connectors.yotpo.client import Credentials, Yotpo
 from members.delivering import (
@@ -16,6 +18,7 @@ from members.delivering import (
 )
 from members.engine import engine
 from members.keeping import BIRTHDAY, ENROLMENT
+from offers.filling import CODES, flight_of_part, is_part_seen, note_confirmed, tell_part
 from outbox.limits import fresh_limits
 from outbox.routes import Route
 from reconciliation.ours import CORRECTION, ORDER_AGAIN
@@ -27,7 +30,14 @@ from reconciliation.telling import (
 )
 from redemptions.disputes import ADJUSTMENT, is_taken_seen, note_taken, take_again
 from sales.models import ORDER, REFUND
-from sales.orders import flight_of_order, is_order_seen, note_before, tell_order, tell_refund
+from sales.orders import (
+    flight_of_order,
+    is_order_seen,
+    note_before,
+    note_told,
+    tell_order,
+    tell_refund,
+)
 
 DELIVERIES: dict[str, Route] = {
     ORDER: Route(
@@ -35,6 +45,7 @@ DELIVERIES: dict[str, Route] = {
         system="yotpo",
         before=None if settings.ENGINE_KEYS_ORDERS else note_before,
         seen=is_order_seen,
+        on_done=note_told,
         idempotent=settings.ENGINE_KEYS_ORDERS,
         one_in_flight_by=flight_of_order,
         calls=1 if settings.ENGINE_KEYS_ORDERS else 2,
@@ -62,6 +73,16 @@ DELIVERIES: dict[str, Route] = {
         idempotent=settings.ENGINE_KEYS_ORDERS,
         one_in_flight_by=flight_of_order,
     ),
+    CODES: Route(
+        call=tell_part,
+        system="yotpo",
+        seen=is_part_seen,
+        on_done=note_confirmed,
+        one_in_flight_by=flight_of_part,
+    ),
+    # Told twice they are read twice, and no more: a mail says so, a webhook has an id.
+    EMAIL: Route(call=tell_by_mail, system="mail", idempotent=True),
+    WEBHOOK: Route(call=tell_by_webhook, system="alert_webhook", idempotent=True),
     CORRECTION: Route(
         call=tell_correction,
         system="yotpo",

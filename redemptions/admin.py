@@ -66,6 +66,8 @@ class PendingRedemptionAdmin(LookOnly, admin.ModelAdmin):
         AsksForAManager,
         "state",
         "reason",
+        "delayed",
+        "deduction",
         "installation",
         "store",
         "offer_kind",

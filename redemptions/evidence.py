@@ -6,7 +6,7 @@ The engine's reference does not say how a redemption or its reversal shows in th
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from connectors.yotpo.payloads import CodeRecord, Customer, HistoryItem
 from members.identity import email_identity
@@ -21,6 +21,7 @@ REVERSAL_WORDS = ("revers", "cancel", "given back")
 # Further off than this, a clock is no clock.
 WORST_SKEW = timedelta(days=1)
 LONGEST_CODE = 255
+FAR_AHEAD = datetime(9000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,22 @@ def has_title_of(row: HistoryItem, redemption: PendingRedemption) -> bool:
 def plain(title: str) -> str:
     """Titles are rendered by the engine, so spaces and capitals are not relied on."""
     return " ".join(title.lower().split())
+
+
+def points_went(redemption: PendingRedemption, sight: Sight) -> bool:
+    """Of a delayed one that was used: a row with its code or, where rows tell no codes, of its
+    points and title since the sale."""
+    if any(row.status == redemption.code and row.points < 0 for row in sight.history):
+        return True
+    sold = redemption.sold_at
+    return sold is not None and any(
+        row.points == -redemption.points
+        and not has_code(row)
+        and row.status.lower() not in GIVEN_BACK
+        and has_title_of(row, redemption)
+        and is_between(row, sold + sight.skew - WHOLE_SECONDS, FAR_AHEAD)
+        for row in sight.history
+    )
 
 
 def given_back(redemption: PendingRedemption, sight: Sight, *, alone: bool) -> bool | None:

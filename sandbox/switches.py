@@ -38,6 +38,10 @@ class Switches:
     # What stands as the status of a redemption in history; "Pending" proves nothing yet.
     redemption_history: str = "code"
     clock_skew_seconds: float = 0
+    # What an upload does with a code that is live already.
+    uploaded_again: str = "pass over"
+    # Whether a code that nobody redeemed yet can be looked up.
+    unused_codes_shown: bool = True
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,8 @@ RULES: Mapping[str, Rule] = {
     "cancellation_history": _one_of("status", "row", "none"),
     "redemption_history": _one_of("code", "Pending"),
     "clock_skew_seconds": _seconds(-86_400, 86_400),
+    "uploaded_again": _one_of("pass over", "refuse"),
+    "unused_codes_shown": _one_of(True, False),
 }
 
 

@@ -25,13 +25,19 @@ def redeem(
     delayed: bool = False,
     origin: str = "api",
 ) -> Row:
-    """Make one redemption; `points` counts only for an option without a price of its own."""
+    """Make one redemption; `points` counts only for an option without a price of its own.
+
+    A custom coupon's points go at once, whatever is asked for.
+    """
     _check_may(customer, option)
+    delayed = delayed and option["supply"] == "made"
     cost = _cost(option, points)
     if cost > ledger.balance_of(work, customer["id"]):
         raise refuse_field("amount", TOO_FEW)
     redemption_id = _record(work, customer, option, cost, delayed=delayed, origin=origin)
-    if not delayed:
+    if delayed:
+        _end_older(work, by_id(work, redemption_id))
+    else:
         take_points(work, by_id(work, redemption_id))
     return by_id(work, redemption_id)
 
@@ -75,6 +81,25 @@ def _record(
         held = {"code": code["code"], "third_party_id": code["third_party_id"]}
         work.update("redemptions", redemption_id, **held)
     return redemption_id
+
+
+WAITING = """
+SELECT * FROM redemptions WHERE customer_id = ? AND delayed AND NOT deducted AND used_by IS NULL
+AND state <> 'cancelled' AND id < ? ORDER BY id
+"""
+
+
+def _end_older(work: Work, redemption: Row) -> None:
+    """The same points pay for one code only: older ones that count on them are cancelled.
+
+    The merchant's Cancel Coupon URL is called for each ("Delayed point deduction", vendor's help).
+    """
+    older = work.all(WAITING, redemption["customer_id"], redemption["id"])
+    left = ledger.balance_of(work, redemption["customer_id"]) - redemption["points"]
+    for one in reversed(older):
+        left -= one["points"]
+        if left < 0:
+            _undo(work, one)
 
 
 def take_points(work: Work, redemption: Row) -> None:

@@ -214,6 +214,26 @@ def test_uploaded_codes_fill_the_pool_once(sandbox: Sandbox, speak: Speak) -> No
     assert redeem(speak, RUTH, TOTE).status == 422
 
 
+def test_an_upload_is_refused_as_a_whole_where_so_switched(sandbox: Sandbox, speak: Speak) -> None:
+    speak("POST", "/redemption_codes", {"redemption_option_id": TOTE, "codes": "T-1"})
+    sandbox.switch(uploaded_again="refuse")
+
+    seen = speak("POST", "/redemption_codes", {"redemption_option_id": TOTE, "codes": "T-2,T-1"})
+
+    assert (seen.status, list(seen.json)) == (422, ["codes"])
+    assert speak("GET", "/redemption_codes", {"code": "T-2"}).status == 404
+
+
+@pytest.mark.parametrize(("shown", "status"), [(True, 200), (False, 404)])
+def test_unused_codes_are_shown_where_so_switched(
+    sandbox: Sandbox, speak: Speak, shown: bool, status: int
+) -> None:
+    sandbox.switch(unused_codes_shown=shown)
+    speak("POST", "/redemption_codes", {"redemption_option_id": TOTE, "codes": "T-1"})
+
+    assert speak("GET", "/redemption_codes", {"code": "T-1"}).status == status
+
+
 def test_too_many_codes_are_refused(speak: Speak) -> None:
     codes = ",".join(f"T-{number}" for number in range(10_001))
 
@@ -284,6 +304,29 @@ def test_second_cancellation(sandbox: Sandbox, speak: Speak, answer: str, status
 
     assert cancel(speak, made).status == status
     assert sandbox.balance(MARA) == 640
+
+
+def test_a_cancellation_that_does_nothing_and_one_that_is_done_again(
+    sandbox: Sandbox, speak: Speak
+) -> None:
+    sandbox.switch(first_cancellation="ignore", second_cancellation="again")
+    made = redeem(speak).json
+    assert cancel(speak, made).status == 200
+    assert sandbox.balance(MARA) == 140
+    sandbox.switch(first_cancellation="ok")
+    cancel(speak, made)
+    cancel(speak, made)
+    assert sandbox.balance(MARA) == 1140
+
+
+def test_what_is_planted_follows_the_rules_at_its_own_time(sandbox: Sandbox, speak: Speak) -> None:
+    order = {"do": "order", "at": 1_777_000_000, "customer_email": MARA, "order_id": "PLANTED"}
+    paid = {"total_amount_cents": 1000, "currency_code": "USD", "status": "paid"}
+    redeemed = {"do": "redeem", "email": MARA, "option_id": 90121}
+    undone = {"do": "cancel", "id": "$1.id", "code": "$1.code"}
+    sandbox.plant([order | paid, redeemed, undone])
+    assert sandbox.balance(MARA) == 650
+    assert "2026-04-24T03:06:40.000Z" in [row["at"] for row in sandbox.ledger(MARA)]
 
 
 @pytest.mark.parametrize(("answer", "balance"), [("ok", 650), ("refuse", 150)])

@@ -20,7 +20,7 @@ from outbox.states import State as Told
 from reconciliation.kinds import Kind
 from reconciliation.ours import CORRECTION, order_of_member
 from redemptions.models import PendingRedemption
-from redemptions.states import Reason, State
+from redemptions.states import Deduction, Reason, State
 from sales.models import ORDER, Sale
 from sandbox.control import Sandbox
 from stores.models import Installation
@@ -262,6 +262,7 @@ def delayed_and_taken(scene: Scene) -> tuple[Acts, Any]:
     def write(book: Book, member: Member, answers: list[Any]) -> None:
         made = answers[2]
         facts = {"code": made["code"], "engine_id": made["id"], "delayed": True}
+        facts["deduction"] = Deduction.TOLD
         sold = {"sale": again, "sold_at": book.ago(AFTER)}
         book.redemption(member, State.USED, reason=Reason.SOLD, **facts, **sold)
         book.sale(member, again, [AFTER])
