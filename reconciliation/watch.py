@@ -13,8 +13,8 @@ from reconciliation.models import Difference
 def watch_differences() -> Iterator[Condition]:
     """One for each kind. What is explained needs nobody; points that did not go with an order, the
     redemptions' own watch tells of."""
-    rows = Difference.objects.filter(state=State.OPEN).exclude(kind=Kind.DELAYED_NOT_TAKEN)
-    rows = rows.order_by().values_list("kind")
+    open_ones = Difference.objects.filter(state=State.OPEN).exclude(kind=Kind.DELAYED_NOT_TAKEN)
+    rows = open_ones.order_by().values_list("kind")
     page = reverse("admin:reconciliation_difference_changelist")
     for kind, count, since in rows.annotate(Count("pk"), Min("first_seen_at")):
         yield Condition(
