@@ -262,19 +262,28 @@ def compare_reversed(case: Case, redemption: PendingRedemption) -> None:
         "balance": case.sight.customer.points_balance,
         "balance before": redemption.balance_before_reversal,
     }
-    if times is not None and times > 1:
+    if times is None:
+        return
+    by_hand = made_good(case, redemption)
+    times += by_hand
+    if times > 1:
         case.found.append(
             of_redemption(
                 Kind.GIVEN_BACK_TWICE,
                 redemption,
-                "The cancellation was asked for again after its answer was lost, and the engine "
-                "did it each time." + ("" if by_rows else " Only the balance shows it."),
+                (
+                    "The engine gave them back after all, and a correction of ours had given them."
+                    if by_hand
+                    else "The cancellation was asked for again after its answer was lost, and the "
+                    "engine did it each time."
+                )
+                + ("" if by_rows else " Only the balance shows it."),
                 theirs=facts | {"times": times},
                 points=-redemption.points * (times - 1),
                 is_certain=by_rows,
             )
         )
-    elif given_back(redemption, case.sight, alone=alone) is False:
+    elif times == 0 and given_back(redemption, case.sight, alone=alone) is False:
         case.found.append(
             of_redemption(
                 Kind.NOT_GIVEN_BACK,
@@ -284,6 +293,12 @@ def compare_reversed(case: Case, redemption: PendingRedemption) -> None:
                 points=redemption.points,
             )
         )
+
+
+def made_good(case: Case, redemption: PendingRedemption) -> int:
+    """How often corrections of ours have given its points, less how often they took them."""
+    mine = [c for c in case.ours.corrections if c.repaired_id == str(redemption.id)]
+    return sum(c.points for c in mine) // redemption.points
 
 
 def times_given_back(

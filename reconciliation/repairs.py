@@ -184,6 +184,8 @@ def carry_out(row: Difference, decided: Preview) -> State:
     match decided.repair:
         case Repair.CORRECT:
             payload = {"member": str(row.member_id), "points": decided.found.points}
+            if decided.found.redemption_id is not None:
+                payload["repaired"] = str(decided.found.redemption_id)
             promise(CORRECTION, row, payload, order_of_member(row.member_id))
             return State.REPAIRING
         case Repair.SEND_ORDER:

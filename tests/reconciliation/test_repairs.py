@@ -221,6 +221,25 @@ def test_a_correction_is_not_sent_where_the_points_came_back_meanwhile(
     assert Delivery.objects.get(kind="correction").state == "withdrawn"
 
 
+def test_points_that_come_back_after_their_correction_are_taken_again(
+    lived, manager, deliveries, sandbox, engine
+):
+    difference = lived(shop.not_given_back, Kind.NOT_GIVEN_BACK)
+    repair(manager, difference)
+    deliveries()
+    made = PendingRedemption.objects.get()
+    engine.approve_cancellation(made.engine_id, made.code)
+    assert sandbox.balance("member1@example.com") == 2000 + 42 + 500
+    assert read_again(engine, difference).state == State.REPAIRED
+    twice = Difference.objects.get(kind=Kind.GIVEN_BACK_TWICE)
+    assert "a correction of ours" in twice.cause
+    repair(manager, twice)
+    deliveries()
+    assert sandbox.balance("member1@example.com") == 2000 + 42
+    assert read_again(engine, twice).state == State.REPAIRED
+    assert Difference.objects.count() == 2
+
+
 def test_a_difference_goes_by_itself(lived, sandbox, engine):
     difference = lived(shop.not_given_back, Kind.NOT_GIVEN_BACK)
     assert [each.subject for each in watch_differences()] == [Kind.NOT_GIVEN_BACK.value]
