@@ -11,11 +11,11 @@ MANAGE := LOYALTY_MODE=test $(BIN)/python manage.py
 COMPILE := $(BIN)/uv pip compile --quiet --system-certs --universal --generate-hashes \
 	--custom-compile-command 'make requirements'
 
-.PHONY: help setup demo test next harness mutants check format screenshots bench bench-money \
-	bench-redeem bench-quota bench-backlog requirements webhooks-fuzz
+.PHONY: help setup demo test long next harness mutants reconcile-check check format screenshots \
+	bench bench-money bench-redeem bench-quota bench-backlog requirements webhooks-fuzz
 
 help:  ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup:  ## Make .venv and install what requirements-dev.txt pins
 	@python=$(PYTHON); test -n "$$python" || { \
@@ -28,6 +28,9 @@ demo: setup  ## Run the panel, its worker and a sandbox engine with made-up cust
 test: setup  ## Run all tests: on SQLite, in the browser, on PostgreSQL, then read what they wrote
 	@$(BIN)/python scripts/run_tests.py test
 
+long: setup  ## Run what `make test` shows once in all its variants (Firefox, every cookie policy, 1,000 keys)
+	@$(BIN)/python scripts/run_tests.py long
+
 next: setup  ## Run the quick tests on the next Python and Django
 	@$(BIN)/python scripts/run_tests.py next
 
@@ -37,6 +40,9 @@ harness: setup  ## Random histories while processes are killed (n=2000, seed=, d
 
 mutants: setup  ## Take out each rule in a copy: the slice of `harness` must fail (only=word; 15 minutes)
 	@PYTHONPATH=scripts $(BIN)/python -m tests.harness.mutants $(if $(only),--only "$(only)")
+
+reconcile-check: setup  ## Sow 100 differences of each kind among 10,000 members: all found, none invented
+	@LOYALTY_MODE=test PYTHONPATH=scripts $(BIN)/python -m pytest -m storm tests/reconciliation
 
 check: setup  ## Check style, types, import direction, migrations, deployment and diagrams
 	$(BIN)/ruff check

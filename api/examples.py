@@ -19,6 +19,7 @@ A_REDEMPTION: Shown = {
     "value_cents": 500,
     "currency": "USD",
     "code": "LP-7Q4M2X",
+    "delayed": False,
     "lease_expires_at": "2026-11-21T09:45:00.000Z",
     "lease_seconds_left": 900,
     "created_at": "2026-11-21T09:30:00.000Z",
@@ -153,7 +154,8 @@ REDEEM = call(
         200: (schemas.Redemption, A_REDEMPTION),
         202: (schemas.Redemption, UNCERTAIN),
     },
-    "idempotency-key-required member-not-found another-under-way card-number no-such-offer "
+    "idempotency-key-required member-not-found another-under-way ends-open-code not-withdrawn "
+    "card-number no-such-offer "
     f"wrong-points member-cannot-redeem place-disabled {SENDING} {READING}",
     {
         "member": {"id": MEMBER_ID},

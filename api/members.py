@@ -23,6 +23,7 @@ from members.models import Member
 from members.names import read_name
 from offers.catalogue import rank
 from offers.reach import look_up
+from redemptions.delayed import less_set_aside, setting_aside
 from stores.models import Installation, Store
 from stores.places import Place, place_of
 
@@ -164,5 +165,6 @@ def list_offers(request: ApiRequest, member_id: UUID) -> Answer:
     found = look_up(engine(), request.auth.installation, Email(member.email))
     if found.failure is not None:
         raise found.failure
-    offers = rank(found.offers, found.member.points_available)
-    return Answer(200, schemas.Offers(items=[tell_offer(found.member, offer) for offer in offers]))
+    able = less_set_aside(found.member, setting_aside(member))
+    offers = rank(found.offers, able.points_available)
+    return Answer(200, schemas.Offers(items=[tell_offer(able, offer) for offer in offers]))

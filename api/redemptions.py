@@ -20,7 +20,8 @@ from members.lookup import find_member
 from members.models import Member
 from redemptions import actions, life
 from redemptions.actions import NO_POINTS_FOR, Act, Asked
-from redemptions.errors import CannotUndo, MemberCannotRedeem, NotWithdrawn
+from redemptions.delayed import Agreed
+from redemptions.errors import CannotUndo, EndsOpenCode, MemberCannotRedeem, NotWithdrawn
 from redemptions.models import PendingRedemption, PendingRedemptionQuerySet
 from redemptions.settling import see_to
 from redemptions.states import UNDER_WAY, Reason, State
@@ -79,20 +80,33 @@ def redeem(request: ApiRequest, body: schemas.Redeem) -> Answer:
         associate=place.associate,
         ticket=body.ticket or "",
         store=place.store,
+        ends=Agreed(body.ends, withdrawn=True) if body.ends else None,
     )
     is_repeat = act.earlier() is not None
-    redemption = actions.redeem(
-        engine=engine(),
-        act=act,
-        member=member_of(body.member, installation),
-        offer_id=body.offer_id,
-        points=body.points,
-        another=True,  # a new key is a new act: the POS lists the open codes itself
-        by=request.auth.by(place),
-    )
+    try:
+        redemption = actions.redeem(
+            engine=engine(),
+            act=act,
+            member=member_of(body.member, installation),
+            offer_id=body.offer_id,
+            points=body.points,
+            another=True,  # a new key is a new act: the POS lists the open codes itself
+            by=request.auth.by(place),
+        )
+    except EndsOpenCode as error:
+        raise ends_open_code(error.redemption) from None
     if is_repeat:
         see_to(engine(), redemption)
     return answer(redemption, new=not is_repeat)
+
+
+def ends_open_code(older: PendingRedemption) -> Problem:
+    return Problem(
+        "ends-open-code",
+        "The member has one delayed code at a time. Stop taking that one, then send this with its "
+        "id as ends, and with a new Idempotency-Key.",
+        ends={"id": str(older.id), "code": older.code},
+    )
 
 
 def member_of(asked: schemas.MemberRef, installation: Installation) -> Member:

@@ -159,6 +159,11 @@ class Redeem(Asked):
         None, ge=1, le=MOST_POINTS, description="How many to spend, for a variable offer."
     )
     ticket: PosId | None = Field(None, description="The open sale that the code is for.")
+    ends: Id | None = Field(
+        None,
+        description="The open delayed redemption that this one ends, as `ends-open-code` named it: "
+        "the POS no longer honours its code.",
+    )
     store: PosId | None = None
     till: PosId | None = None
     associate: PosId | None = None
@@ -261,6 +266,7 @@ class Redemption(Told):
     value_cents: int | None
     currency: str
     code: str | None
+    delayed: bool = Field(description="Its points go when the order that has the code arrives.")
     lease_expires_at: Moment | None = Field(
         description="Until then the code is kept for its ticket; null where no lease runs."
     )
@@ -307,7 +313,9 @@ class Member(Told):
     first_name: str | None
     last_name: str | None
     points_balance: int
-    points_available: int
+    points_available: int = Field(
+        description="What can be spent: the balance, less what open delayed codes will take."
+    )
     tier: Tier | None
     expiring: Expiring | None
     opted_in: bool | None
@@ -350,6 +358,13 @@ class Duplicate(Told):
     phone: str
 
 
+class OpenCode(Told):
+    """The open redemption that another one would end."""
+
+    id: UUID
+    code: str
+
+
 class ProblemBody(Told):
     """RFC 9457. Branch on `type`; `detail` is for a person."""
 
@@ -359,3 +374,4 @@ class ProblemBody(Told):
     detail: str
     errors: list[FieldError] | None = None
     duplicates: list[Duplicate] | None = None
+    ends: OpenCode | None = None

@@ -14,14 +14,17 @@ from members.models import Member
 from members.tiers import ladder
 from offers.catalogue import Offer
 from offers.reach import missing_points
+from redemptions.delayed import less_set_aside
 from redemptions.life import seconds_left
-from redemptions.models import PendingRedemption, PendingRedemptionQuerySet
-from redemptions.states import OPEN, UNDER_WAY, State
+from redemptions.models import PendingRedemption, PendingRedemptionQuerySet, standing
+from redemptions.states import UNDER_WAY, State
 
 
 def tell_member(found: FoundMember) -> schemas.Member:
     """With what is open of theirs: one read."""
-    pending = open_redemptions(found.id) if found.id else []
+    held = open_redemptions(found.id) if found.id else []
+    pending = [redemption for redemption in held if redemption.is_open]
+    found = less_set_aside(found, held)
     return schemas.Member(
         id=found.id,
         email=found.email,
@@ -60,8 +63,8 @@ def tell_redeemable(found: FoundMember, pending: list[PendingRedemption]) -> sch
 
 
 def open_redemptions(member_id: UUID) -> list[PendingRedemption]:
-    """Codes not used yet, and acts not ended yet, the newest first."""
-    rows = PendingRedemption.objects.filter(member_id=member_id, state__in=[*UNDER_WAY, *OPEN])
+    """Codes not used yet, acts not ended yet, and points set aside, the newest first."""
+    rows = PendingRedemption.objects.filter(standing(), member_id=member_id)
     return list(with_clock(rows).order_by("-requested_at"))
 
 
@@ -118,6 +121,7 @@ def tell_redemption(redemption: PendingRedemption) -> schemas.Redemption:
         value_cents=redemption.value_cents,
         currency=redemption.currency,
         code=redemption.code or None,
+        delayed=redemption.delayed,
         lease_expires_at=redemption.lease_until if has_lease else None,
         lease_seconds_left=seconds_left(redemption, read_at),
         created_at=redemption.requested_at,

@@ -25,9 +25,11 @@ from redemptions.errors import (
     CannotExtend,
     CannotRedeem,
     CannotUndo,
+    EndsOpenCode,
     NoLongerCounts,
     OpenCodeExists,
     PriceChanged,
+    StillOnSale,
 )
 from redemptions.models import PendingRedemption
 
@@ -79,6 +81,8 @@ ANSWERS: tuple[tuple[type[Exception], int, str, str], ...] = (
     (AnotherUnderWay, 409, "", LOOK_UP),
     (ActKeyTaken, 409, "", LOOK_UP),
     (OpenCodeExists, 409, "", LOOK_UP),
+    (EndsOpenCode, 409, "", LOOK_UP),
+    (StillOnSale, 409, "", LOOK_UP),
     (PriceChanged, 409, "", LOOK_UP),
     (PageTooOld, 409, "", LOOK_UP),
     (CannotUndo, 409, "", LOOK_UP),

@@ -12,7 +12,7 @@ from access import approvals, pins
 from access.at_till import short
 from access.middleware import PanelRequest
 from associates.answers import by, screen
-from associates.views import find, show_coupon
+from associates.views import find, show_coupon, took_it_off
 from members.engine import engine
 from redemptions import actions
 from redemptions.errors import CannotUndo, NotWithdrawn
@@ -30,6 +30,13 @@ class Why(StrEnum):
     OF_ANOTHER = "undo.of_another"
 
 
+# Of a delayed code: its points have not gone, so none come back.
+WORDS_DELAYED = {
+    Why.SOLD: "The till said that a sale with this code was completed. If it was, and the code is "
+    "ended, the points may never go, and the shop pays for it.",
+    Why.STILL_ON_SALE: "The code is still on the sale, and the till does not say that it is off. "
+    "If it is ended and the sale keeps it, the points may never go, and the shop pays for it.",
+}
 TOO_LATE = "That approval is over. Ask once more."
 WORDS = {
     Why.SOLD: "The till said that a sale with this code was completed. If it was, and the points "
@@ -57,7 +64,8 @@ def is_of_another(request: PanelRequest, redemption: PendingRedemption) -> bool:
 
 
 def words_of(why: Why, redemption: PendingRedemption) -> str:
-    return WORDS[why].format(who=redemption.associate)
+    words = WORDS | (WORDS_DELAYED if redemption.delayed else {})
+    return words[why].format(who=redemption.associate)
 
 
 @screen
@@ -70,14 +78,6 @@ def undo(request: PanelRequest, redemption_id: uuid.UUID) -> HttpResponse:
         approvals.note_refusal(request.bearer, Why.OF_ANOTHER, redemption, "takes a manager")
         return show_coupon(request, redemption, undo_refused=refused, ask_manager=True)
     return undone(request, redemption, withdrawn=took_it_off(request))
-
-
-def took_it_off(request: PanelRequest) -> bool:
-    """The till answered over the bridge that it took the code off.
-
-    Where people sign in by PIN there is no such till to answer.
-    """
-    return request.POST.get("withdrawn") == "1" and request.bearer.pin_session_id is None
 
 
 def undone(

@@ -1,7 +1,9 @@
 """The dialog that asks before points are spent, and asks again where what it said is not so."""
 
 from dataclasses import replace
+from uuid import UUID
 
+from django.db.models import Q
 from django.http import HttpResponse
 from django.shortcuts import render
 
@@ -10,7 +12,9 @@ from associates.answers import explain
 from associates.tokens import ActToken, PageTooOld, Shown, mint_act, read_shown, sign_shown
 from offers.catalogue import Kind, Offer
 from offers.money import show_money
-from redemptions.errors import OpenCodeExists, PriceChanged, WrongPoints
+from redemptions.delayed import is_delayed, open_code
+from redemptions.errors import EndsOpenCode, OpenCodeExists, PriceChanged, WrongPoints
+from redemptions.life import is_withdrawn
 from redemptions.models import PendingRedemption
 from redemptions.states import State
 
@@ -30,12 +34,7 @@ def render_dialog(
 ) -> HttpResponse:
     """`act` where the same act goes on, else a new one; `wrong` is about the points typed."""
     cents = offer.worth_cents(offer.points)
-    open_code = PendingRedemption.objects.filter(
-        member_id=shown.member_id,
-        offer_id=offer.id,
-        ticket=request.POST.get("sale", ""),
-        state=State.ISSUED,
-    ).first()
+    open_code, older = open_codes(request, shown.member_id, offer)
     context = {
         "shown": sign_shown(replace(shown, offers=(offer,))),
         "act": act or mint_act(request.associate.id, shown.member_id, offer.id, offer.points),
@@ -46,6 +45,9 @@ def render_dialog(
         "cents": cents,
         "worth": show_money(cents, offer.currency) if cents else "",
         "open_code": open_code,
+        "older": older,
+        "older_on_sale": older is not None and not is_withdrawn(older),
+        "delayed": is_delayed(request.installation, offer),
         "typed": request.POST.get("points", "")[:LONGEST_POINTS] if wrong else "",
         "wrong": wrong,
         "changed": changed,
@@ -53,8 +55,26 @@ def render_dialog(
     return render(request, "associates/ask.html", context, status=status)
 
 
+def open_codes(
+    request: PanelRequest, member_id: UUID, offer: Offer
+) -> tuple[PendingRedemption | None, PendingRedemption | None]:
+    """The one for this offer and sale, and the delayed one that this offer's would end. One read.
+
+    Where both are one it is the second only: it can't be had beside another.
+    """
+    same = Q(offer_id=offer.id, ticket=request.POST.get("sale", ""))
+    ends = Q(delayed=True) if is_delayed(request.installation, offer) else Q(pk=None)
+    issued = PendingRedemption.objects.filter(member_id=member_id, state=State.ISSUED)
+    rows = list(issued.filter(same | ends).order_by("-requested_at"))
+    older = open_code(rows) if is_delayed(request.installation, offer) else None
+    others = (row for row in rows if row is not older)
+    return next((row for row in others if row.offer_id == offer.id), None), older
+
+
 def ask_again(
-    request: PanelRequest, act: ActToken, error: OpenCodeExists | PriceChanged | WrongPoints
+    request: PanelRequest,
+    act: ActToken,
+    error: EndsOpenCode | OpenCodeExists | PriceChanged | WrongPoints,
 ) -> HttpResponse:
     """In the dialog's place where we know what it showed; else the error in words."""
     if isinstance(error, PriceChanged):
@@ -64,7 +84,7 @@ def ask_again(
         shown, offer = read_dialog(request, act)
     except PageTooOld:
         return explain(request, error)
-    if isinstance(error, OpenCodeExists):
+    if isinstance(error, EndsOpenCode | OpenCodeExists):
         # Made since the dialog opened, in another tab or at another till.
         return render_dialog(request, shown, offer, status=409)
     if offer.kind is not Kind.VARIABLE or error.available == 0:

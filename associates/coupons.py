@@ -1,6 +1,5 @@
 """A redemption as the screen shows it: the code to scan, or what is known of it so far."""
 
-import re
 from typing import Any
 
 import segno
@@ -8,6 +7,7 @@ from barcode import Code128
 
 from offers.catalogue import Kind
 from offers.money import show_money
+from offers.pools import says_no_codes
 from redemptions.life import is_frozen, seconds_left
 from redemptions.models import PendingRedemption
 from redemptions.states import UNDER_WAY, Reason, State
@@ -35,12 +35,6 @@ NO_CODES_LEFT = (
     "There are no codes left for {offer}. No points were taken. Offer something else, and tell "
     "your manager, who can load new codes. The loyalty system said: {words}"
 )
-# The engine's words are documented nowhere: those that say of codes, close by, that there are none.
-SAYS_NO_CODES = re.compile(
-    r"\b(no|no more|not enough|out of|zero)( \w+){0,2} codes?\b"
-    r"|\bcodes?( \w+){0,5} (exhausted|empty|used up|ran out|run out)\b",
-    re.IGNORECASE,
-)
 
 
 def refusal(redemption: PendingRedemption) -> tuple[str, int]:
@@ -56,7 +50,7 @@ def refusal(redemption: PendingRedemption) -> tuple[str, int]:
 def has_no_codes(redemption: PendingRedemption) -> bool:
     """Only a custom coupon's codes come from a pool that may be empty."""
     from_pool = redemption.offer_kind == Kind.CUSTOM
-    return from_pool and bool(SAYS_NO_CODES.search(redemption.engine_words))
+    return from_pool and says_no_codes(redemption.engine_words)
 
 
 def coupon_context(redemption: PendingRedemption) -> dict[str, Any]:

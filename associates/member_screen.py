@@ -22,6 +22,7 @@ from members.models import Member
 from offers import reach
 from offers.catalogue import Kind, Offer, rank
 from offers.money import show_money
+from redemptions.delayed import less_set_aside
 from redemptions.models import OPEN_FOR, PendingRedemption
 from redemptions.states import UNDER_WAY
 
@@ -78,13 +79,15 @@ def refresh(request: PanelRequest, member: Member) -> MemberScreen:
 def compose(
     member: FoundMember, offers: list[Offer], *, failed: bool, by_phone: bool
 ) -> MemberScreen:
+    standing = OPEN_FOR.ask(member.id) if member.id else []
+    member = less_set_aside(member, standing)
     cards = [card(member, offer) for offer in rank(offers, member.points_available)]
     return MemberScreen(
         member=member,
         ready=[c for c in cards if not c.short_by],
         nearly=nearest(cards),
         offers_failed=failed,
-        pending=OPEN_FOR.ask(member.id) if member.id else [],
+        pending=[redemption for redemption in standing if redemption.is_open],
         found_by_phone=by_phone,
     )
 
@@ -149,6 +152,8 @@ def words_of(found: MemberScreen) -> dict[str, Any]:
         "name": member.name or "No name given",
         "points": thousands(member.points_balance),
         "points_word": "point" if member.points_balance == 1 else "points",
+        "set_aside": points(member.points_set_aside) if member.points_set_aside else "",
+        "available": thousands(member.points_available),
         "below_zero": member.points_balance < 0,
         "live": member.live,
         "as_of": member.as_of,

@@ -28,7 +28,8 @@ from members.engine import engine
 from members.identity import Phone, read_identity
 from members.models import Member
 from redemptions import actions, life
-from redemptions.errors import OpenCodeExists, PriceChanged, WrongPoints
+from redemptions.delayed import Agreed
+from redemptions.errors import EndsOpenCode, OpenCodeExists, PriceChanged, WrongPoints
 from redemptions.models import PendingRedemption
 from redemptions.settling import see_to
 from redemptions.states import State
@@ -137,6 +138,7 @@ def redeem(request: PanelRequest) -> HttpResponse:
         till=request.till,
         associate=request.associate,
         ticket=read_ticket(request),
+        ends=read_agreed(request),
     )
     if act.earlier() is None:
         # A repeat may come late; a new act may not.
@@ -152,7 +154,7 @@ def redeem(request: PanelRequest) -> HttpResponse:
             another=request.POST.get("another") == "1",
             by=by(request),
         )
-    except (OpenCodeExists, PriceChanged, WrongPoints) as error:
+    except (EndsOpenCode, OpenCodeExists, PriceChanged, WrongPoints) as error:
         return ask_again(request, token, error)
     return show_coupon(request, redemption, fresh=True)
 
@@ -166,6 +168,23 @@ def read_ticket(request: PanelRequest) -> str:
     except ValidationError:
         raise BadRequest from None
     return ticket
+
+
+def read_agreed(request: PanelRequest) -> Agreed | None:
+    """Which open code the dialog said that this ends. Raises BadRequest for what is no id."""
+    given = request.POST.get("ends", "")
+    try:
+        return Agreed(uuid.UUID(given), withdrawn=took_it_off(request)) if given else None
+    except ValueError:
+        raise BadRequest from None
+
+
+def took_it_off(request: PanelRequest) -> bool:
+    """The till answered over the bridge that it took the code off.
+
+    Where people sign in by PIN there is no such till to answer.
+    """
+    return request.POST.get("withdrawn") == "1" and request.bearer.pin_session_id is None
 
 
 def read_points(text: str | None) -> int | None:

@@ -8,7 +8,8 @@ import base64
 import hashlib
 import ssl
 from enum import StrEnum
-from urllib.parse import urlsplit
+from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
@@ -126,3 +127,38 @@ def check_tasks_engine(name: str, *, sqlite: bool) -> str:
             "TASKS_ENGINE."
         )
     return name
+
+
+MAILERS = {
+    Mode.PRODUCTION: "django.core.mail.backends.smtp.EmailBackend",
+    Mode.DEMO: "django.core.mail.backends.console.EmailBackend",
+    Mode.TEST: "django.core.mail.backends.locmem.EmailBackend",
+}
+MAIL_PORTS = {"smtp": 25, "smtp+tls": 587, "smtp+ssl": 465}
+
+
+def mail_options(url: str, timeout: float, mode: Mode) -> dict[str, Any]:
+    """How alerts are mailed: a backend of Django's by its dotted path, and what it is made with.
+
+    `url` is smtp://, smtp+tls:// (STARTTLS) or smtp+ssl://, with user:password@host:port. The demo
+    writes mails into its log unless it is given one.
+    """
+    if not url and mode is not Mode.PRODUCTION:
+        return {"backend": MAILERS[mode]}
+    parts = urlsplit(url or "smtp://localhost:25")
+    if parts.scheme not in MAIL_PORTS or not parts.hostname:
+        raise ImproperlyConfigured(
+            "EMAIL_URL must be like smtp+tls://user:password@mail.example.com:587"
+        )
+    return {
+        "backend": MAILERS[Mode.PRODUCTION],
+        "host": parts.hostname,
+        "port": parts.port or MAIL_PORTS[parts.scheme],
+        "username": unquote(parts.username or ""),
+        "password": unquote(parts.password or ""),
+        "use_tls": parts.scheme == "smtp+tls",
+        "use_ssl": parts.scheme == "smtp+ssl",
+        "timeout": timeout,
+        "ssl_keyfile": "",
+        "ssl_certfile": "",
+    }

@@ -1,7 +1,11 @@
 """Where the rooms' work leads outside: which engine, with which credentials."""
 
+from dataclasses import replace
+
 from django.conf import settings
 
+from alerts.promising import EMAIL, WEBHOOK
+from alerts.telling import tell_by_mail, tell_by_webhook
 from connectors.wire import tls_context
 from connectors.yotpo import webhook
 from connectors.yotpo.client import Credentials, Yotpo
@@ -16,15 +20,30 @@ from members.delivering import (
 from members.engine import engine
 from members.keeping import BIRTHDAY, ENROLMENT
 from members.telling import MEMBER_READING, figures_changed, read_anew
-from offers.told_stock import told_low
+from offers.filling import CODES, flight_of_part, is_part_seen, note_confirmed, tell_part
+from offers.telling import stock_told
 from outbox.limits import fresh_limits
 from outbox.routes import Route
+from reconciliation.ours import CORRECTION, ORDER_AGAIN
+from reconciliation.telling import (
+    is_correction_seen,
+    note_not_repaired,
+    note_repaired,
+    tell_correction,
+)
 from redemptions.callbacks import cancellation_asked, redemption_told
 from redemptions.disputes import ADJUSTMENT, is_taken_seen, note_taken, take_again
 from sales.models import ORDER, REFUND
-from sales.orders import flight_of_order, is_order_seen, note_before, tell_order, tell_refund
+from sales.orders import (
+    flight_of_order,
+    is_order_seen,
+    note_before,
+    note_told,
+    tell_order,
+    tell_refund,
+)
 from webhooks.handling import Handler, handle, note_handled, note_parked
-from webhooks.keeping import WEBHOOK
+from webhooks.keeping import TOLD
 
 DELIVERIES: dict[str, Route] = {
     ORDER: Route(
@@ -32,6 +51,7 @@ DELIVERIES: dict[str, Route] = {
         system="yotpo",
         before=None if settings.ENGINE_KEYS_ORDERS else note_before,
         seen=is_order_seen,
+        on_done=note_told,
         idempotent=settings.ENGINE_KEYS_ORDERS,
         one_in_flight_by=flight_of_order,
         calls=1 if settings.ENGINE_KEYS_ORDERS else 2,
@@ -59,18 +79,40 @@ DELIVERIES: dict[str, Route] = {
         idempotent=settings.ENGINE_KEYS_ORDERS,
         one_in_flight_by=flight_of_order,
     ),
-    WEBHOOK: Route(
+    CODES: Route(
+        call=tell_part,
+        system="yotpo",
+        seen=is_part_seen,
+        on_done=note_confirmed,
+        one_in_flight_by=flight_of_part,
+    ),
+    # Told twice they are read twice, and no more: a mail says so, a webhook has an id.
+    EMAIL: Route(call=tell_by_mail, system="mail", idempotent=True),
+    WEBHOOK: Route(call=tell_by_webhook, system="alert_webhook", idempotent=True),
+    CORRECTION: Route(
+        call=tell_correction,
+        system="yotpo",
+        seen=is_correction_seen,
+        on_done=note_repaired,
+        on_parked=note_not_repaired,
+        calls=3,
+    ),
+    TOLD: Route(
         call=handle, system="webhooks", on_done=note_handled, on_parked=note_parked, idempotent=True
     ),
     MEMBER_READING: Route(call=read_anew, system="yotpo", idempotent=True),
 }
 """What each kind of delivery calls, and what follows from its end."""
+# A manager has seen that the engine did nothing with it.
+DELIVERIES[ORDER_AGAIN] = replace(
+    DELIVERIES[ORDER], on_done=note_repaired, on_parked=note_not_repaired
+)
 
 WEBHOOKS: dict[str, dict[str, Handler]] = {
     "yotpo": {
         webhook.REDEMPTION_CREATED: redemption_told,
         webhook.CANCELLATION_REQUEST: cancellation_asked,
-        webhook.BELOW_THRESHOLD: told_low,
+        webhook.BELOW_THRESHOLD: stock_told,
         webhook.POINTS_EARNED: figures_changed,
         webhook.OPT_IN: figures_changed,
         **dict.fromkeys(webhook.TIERS, figures_changed),

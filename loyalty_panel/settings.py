@@ -15,6 +15,7 @@ from loyalty_panel.modes import (
     check_secret,
     check_tasks_engine,
     check_url,
+    mail_options,
     read_mode,
     throwaway_fernet_key,
     throwaway_secret,
@@ -143,6 +144,11 @@ API_RATE_PER_SECOND = env.float("API_RATE_PER_SECOND", default=100.0)
 API_BURST = env.int("API_BURST", default=1000)
 if API_RATE_PER_SECOND <= 0 or API_BURST < 1:
     raise ImproperlyConfigured("API_RATE_PER_SECOND must be above 0, and API_BURST 1 or more.")
+# Which offers have no codes left is read again so often, beside look-ups; the tests read it. With
+# None (0 in the environment) nothing is hidden: the engine refuses then.
+EMPTY_POOLS_SECONDS = env.float("EMPTY_POOLS_SECONDS", default=5.0) or None
+if LOYALTY_MODE is Mode.TEST:
+    EMPTY_POOLS_SECONDS = None
 # When a key was last used is written in batches too.
 LAST_USED_SECONDS = None if LOYALTY_MODE is Mode.TEST else 60.0
 # Customers that may be looked up within an hour at one till, and by one associate: more than
@@ -222,9 +228,18 @@ if not 0 <= WORKER_NICE <= 19:
     raise ImproperlyConfigured("WORKER_NICE must be 0 to 19.")
 # Calls a second to each outside system; background work takes half of it beside people.
 # What came in by a webhook is handled within the house: as fast as the database writes.
-OUTSIDE_RATES = {"yotpo": YOTPO_RATE_PER_SECOND, "webhooks": 1000.0}
+OUTSIDE_RATES = {
+    "yotpo": YOTPO_RATE_PER_SECOND,
+    "mail": 5.0,
+    "alert_webhook": 10.0,
+    "webhooks": 1000.0,
+}
 # Breakers and quotas are one for all processes; a test asks for that where it is about it.
 SHARED_LIMITS = LOYALTY_MODE is not Mode.TEST
+# Our ledger and the engine's are compared for so long after an act.
+RECONCILE_DAYS = env.int("RECONCILE_DAYS", default=14)
+if not 1 <= RECONCILE_DAYS <= 90:
+    raise ImproperlyConfigured("RECONCILE_DAYS must be 1 to 90.")
 # Kind of delivery -> outbox.routes.Route.
 DELIVERY_ROUTES = "loyalty_panel.routes.DELIVERIES"
 # Source of webhooks -> topic -> handler.
@@ -250,16 +265,37 @@ PERIODIC_JOBS = {
     "access.tries.prune": 3600.0,
     "webhooks.keeping.prune": 3600.0,
     "redemptions.told.prune": 3600.0,
+    "alerts.watching.watch": 30.0,
+    "alerts.watching.prune": 3600.0,
+    "reconciliation.job.reconcile": 60.0,
 }
 
 
 # Alerts
 
 # Each gives what a person should know of now, as `database.conditions` says.
-ALERT_WATCHES: list[str] = [
+ALERT_WATCHES = [
+    "outbox.watches.watch_parked",
+    "outbox.watches.watch_breakers",
+    "redemptions.watches.watch_disputes",
+    "redemptions.watches.watch_uncertain",
+    "redemptions.watches.watch_points_not_gone",
+    "access.watches.watch_harvesting",
+    "offers.watches.watch_pools",
+    "reconciliation.watch.watch_differences",
     "webhooks.watches.watch_unhandled",
     "redemptions.told.watch_questions",
 ]
+# Who is told of every alert, beside the recipients that managers add in the admin.
+ALERT_EMAILS = env.list("ALERT_EMAILS", default=[])
+ALERT_FROM_EMAIL = env.str("ALERT_FROM_EMAIL", default="loyalty-panel@localhost")
+# What is gone for so long is over; what comes back before was there all the time.
+ALERT_CALM_SECONDS = 600.0
+# A webhook may lead to this machine, and without TLS: for the demo and the tests only.
+ALERT_LOOPBACK = not PRODUCTION
+ALERT_MAIL = mail_options(
+    env.str("EMAIL_URL", default=""), env.float("EMAIL_TIMEOUT", default=10.0), LOYALTY_MODE
+)
 
 
 # Rooms
@@ -288,9 +324,11 @@ INSTALLED_APPS = [
     "outbox",
     "redemptions",
     "sales",
+    "reconciliation",
     "associates",
     "api",
     "webhooks",
+    "alerts",
     # Without it the API's docs page would load its scripts from a stranger's server.
     "ninja",
 ]

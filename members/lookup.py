@@ -47,6 +47,8 @@ class FoundMember:
     """False: the engine is out of reach, and these are its last known figures."""
     waiting: bool = False
     """The engine does not have them yet: their enrolment is kept until it answers."""
+    points_set_aside: int = 0
+    """Of the balance, what open codes take when their order arrives; the ledger's owner tells."""
 
     @property
     def name(self) -> str:
@@ -54,7 +56,7 @@ class FoundMember:
 
     @property
     def points_available(self) -> int:
-        return max(self.points_balance, 0)
+        return max(self.points_balance - self.points_set_aside, 0)
 
     @property
     def why_not(self) -> str:

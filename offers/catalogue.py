@@ -9,6 +9,7 @@ from enum import StrEnum
 from connectors.yotpo.client import Yotpo
 from connectors.yotpo.payloads import Option
 from members.lookup import Identifier
+from offers.pools import empties
 from stores.models import Installation
 
 SHARED_FOR_SECONDS = 60
@@ -108,11 +109,19 @@ class Catalogue:
         *,
         fresh: bool = False,
     ) -> list[Offer]:
-        """The offers of the member whom `identifier` names (`email=` or `phone=`).
+        """The offers of the member whom `identifier` names (`email=` or `phone=`), without those
+        whose pool of codes is empty.
 
         `fresh`: as they are this moment, because points are about to be spent. Touches no
         database. Raises Unavailable, Throttled, Misconfigured or Refused.
         """
+        offers = self._all(engine, installation, identifier, fresh=fresh)
+        without = empties.known()
+        return [offer for offer in offers if offer.id not in without] if without else offers
+
+    def _all(
+        self, engine: Yotpo, installation: Installation, identifier: Identifier, *, fresh: bool
+    ) -> list[Offer]:
         if installation.offer_policy == Installation.OfferPolicy.PER_MEMBER:
             options = engine.options(**identifier, discount_types=KINDS)
             return offers_of(options, installation.currency)
@@ -125,6 +134,7 @@ class Catalogue:
 
     def forget(self) -> None:
         self._shared.clear()
+        empties.forget()
 
 
 def offers_of(options: Sequence[Option], currency: str) -> list[Offer]:

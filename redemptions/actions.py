@@ -1,6 +1,7 @@
 """What an associate can do with points: redeem them, and undo it."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -25,6 +26,8 @@ from members.engine import beside
 from members.lookup import FoundMember, read_member
 from members.models import Member
 from offers.catalogue import Kind, Offer, catalogue
+from offers.pools import note_none_left, says_no_codes
+from redemptions import delayed
 from redemptions.errors import (
     ActKeyTaken,
     AnotherUnderWay,
@@ -72,6 +75,8 @@ class Act:
     ticket: str = ""
     store: Store | None = None
     """Where the till is not told."""
+    ends: delayed.Agreed | None = None
+    """The open delayed code that they agreed to end."""
 
     def earlier(self) -> PendingRedemption | None:
         return PendingRedemption.objects.of_act(self.installation, self.key)
@@ -104,9 +109,14 @@ def redeem(
         if not another:
             check_no_open_code(member, offer_id, act.ticket)
         offer, found = read_terms(engine, act.installation, member, offer_id)
-        cost = check_can_redeem(found, offer, points, price)
+        standing = delayed.setting_aside(member)
+        is_delayed = delayed.is_delayed(act.installation, offer)
+        older = delayed.open_code(standing) if is_delayed else None
+        left = delayed.less_set_aside(found, [row for row in standing if row is not older])
+        cost = check_can_redeem(left, offer, points, price)
+        ending = delayed.check_ends(older, act.ends)
         redemption = new_redemption(act, member, offer, cost)
-        write_down(redemption, by)
+        write_down(redemption, by, standing, ending)
     except CannotRedeem:
         # Because the very same act was carried out meanwhile, or for good.
         earlier = act.earlier()
@@ -132,6 +142,7 @@ def new_redemption(act: Act, member: Member, offer: Offer, cost: int) -> Pending
         value_cents=offer.worth_cents(cost),
         currency=offer.currency,
         ticket=act.ticket,
+        delayed=delayed.is_delayed(act.installation, offer),
     )
 
 
@@ -215,14 +226,25 @@ def check_price(offer: Offer, price: int | None, available: int) -> int:
     return offer.points
 
 
-def write_down(redemption: PendingRedemption, by: By | None = None) -> None:
-    """Commit the attempt before the engine hears of it.
+def write_down(
+    redemption: PendingRedemption,
+    by: By | None = None,
+    standing: Sequence[PendingRedemption] = (),
+    ending: delayed.Ending | None = None,
+) -> None:
+    """Commit the attempt before the engine hears of it, and with it the end of an older code.
 
-    The database lets one act be one row and a member have one under way: raises AnotherUnderWay.
+    The database lets one act be one row, and a member have one under way and one delayed one open:
+    raises AnotherUnderWay, also where points were set aside since `standing` was read; StillOnSale
+    where the older code can't be ended.
     """
     try:
         with transaction.atomic(durable=True):
+            if ending:
+                ending.carry_out(by)
             redemption.save(force_insert=True)
+            if delayed.is_news(redemption, standing):
+                raise IntegrityError
             if by:
                 by.record("redemption.requested", redemption, after=asked_for(redemption))
     except IntegrityError:
@@ -277,6 +299,9 @@ def write_failure(redemption: PendingRedemption, error: OutsideError) -> None:
         engine_words=error.words[:300] if isinstance(error, Refused) else "",
         engine_id=engine_id,
     )
+    from_pool = redemption.offer_kind == Kind.CUSTOM
+    if from_pool and isinstance(error, Refused) and says_no_codes(error.words):
+        note_none_left(redemption.offer_id, redemption.offer_name)
     if engine_id is not None and not moved:
         # Others called it uncertain meanwhile: the id tells them which one is ours.
         PendingRedemption.objects.filter(
@@ -308,6 +333,11 @@ def write_late(redemption: PendingRedemption, made: Redemption) -> None:
         PendingRedemption.objects.filter(pk=redemption.pk, state=State.ISSUED).update(**found)
         redemption.refresh_from_db()
         redemption.heed_what_was_told()
+        return
+    if redemption.delayed:
+        # It took no points, so nothing is to go back; a sale that has the code must be known.
+        ended = [State.NOT_MADE, State.CANCELLED]
+        redemption.move(State.CANCELLED, Reason.LATE_REPLY, only_from=ended, **found)
         return
     # Nobody waits for it any more: the points go back, or, where another one of the member's was
     # given back in its place, a manager is told which.

@@ -69,6 +69,8 @@ class PendingRedemptionAdmin(LookOnly, admin.ModelAdmin):
         AsksForAManager,
         "state",
         "reason",
+        "delayed",
+        "deduction",
         "installation",
         "store",
         "offer_kind",

@@ -19,7 +19,8 @@ from outbox.states import ENDED
 from outbox.states import State as Told
 from redemptions.evidence import is_anothers
 from redemptions.models import PendingRedemption
-from redemptions.states import Reason, State
+from redemptions.states import Deduction, Reason, State
+from redemptions.timing import settle_time
 
 log = structlog.get_logger(__name__)
 
@@ -38,11 +39,15 @@ class Act(models.TextChoices):
     GIVE_BACK = "give_back", "Give the points back"
     NONE_IS_OURS = "none_is_ours", "Nothing was made: no points are to be given back"
     SOLD = "sold", "It was sold"
+    END = "end", "End the code: no points have gone"
+    TAKE = "take", "Take the points now"
+    FORGO = "forgo", "Let it go: the discount was free"
 
 
 # How it came about -> what can be done.
 ACTS: dict[str, tuple[Act, Act]] = {
     Reason.SOLD_AFTER: (Act.TAKE_AGAIN, Act.LET_GO),
+    Reason.SOLD_ENDED: (Act.TAKE_AGAIN, Act.LET_GO),
     Reason.SOLD_UNCLEAR: (Act.TAKE_AGAIN, Act.NEVER_GIVEN_BACK),
     Reason.VOIDED_AFTER: (Act.GIVE_AGAIN, Act.LET_GO),
     Reason.REVERSAL_REFUSED: (Act.GIVE_BACK, Act.LET_GO),
@@ -52,6 +57,8 @@ ACTS: dict[str, tuple[Act, Act]] = {
     Reason.CODE_HELD_TWICE: (Act.GIVE_BACK, Act.NONE_IS_OURS),
 }
 OF_AN_OPEN_CODE = (Act.SOLD, Act.GIVE_BACK)
+OF_AN_OPEN_DELAYED_CODE = (Act.SOLD, Act.END)
+OF_POINTS_THAT_DID_NOT_GO = (Act.TAKE, Act.FORGO)
 
 
 class CannotSettle(Exception):
@@ -69,11 +76,14 @@ class Settlement:
 
 
 def asks_for_a_manager() -> Q:
-    """Disputed, or an open code of which only a person can know whether it was sold."""
+    """Disputed, used without its points, or an open code of which only a person can know whether it
+    was sold."""
     claimed = Q(claimed_used_at__lte=Now() - SALE_COMES_WITHIN)
     still_on_a_sale = Q(applied_at__isnull=False, withdrawn_at=None, lease_until__lte=Now())
     stopped = Q(stop_asked_at__isnull=False)
-    return Q(state=State.DISPUTED) | (Q(state=State.ISSUED) & (claimed | still_on_a_sale | stopped))
+    for_free = Q(state=State.USED, deduction=Deduction.MISSING)
+    is_open = Q(state=State.ISSUED) & (claimed | still_on_a_sale | stopped)
+    return Q(state=State.DISPUTED) | is_open | for_free
 
 
 def acts_of(redemption: PendingRedemption) -> tuple[Act, ...]:
@@ -82,7 +92,9 @@ def acts_of(redemption: PendingRedemption) -> tuple[Act, ...]:
     if not asks.exists() or is_being_taken(redemption):
         return ()
     if redemption.state == State.ISSUED:
-        return OF_AN_OPEN_CODE
+        return OF_AN_OPEN_DELAYED_CODE if redemption.delayed else OF_AN_OPEN_CODE
+    if redemption.state == State.USED:
+        return OF_POINTS_THAT_DID_NOT_GO
     return ACTS.get(redemption.reason, (Act.GIVE_BACK, Act.LET_GO))
 
 
@@ -146,20 +158,32 @@ def carry_out(redemption: PendingRedemption, act: Act, changes: dict[str, Any]) 
     source = [State(redemption.state)]
     by_hand: dict[str, Any] = {"only_from": source, "provided": asks_for_a_manager()}
     match act:
-        case Act.TAKE_AGAIN:
+        case Act.FORGO:
+            return forgo(redemption)
+        case Act.TAKE_AGAIN | Act.TAKE:
             return promise_to_adjust(redemption, act, -redemption.points)
         case Act.GIVE_AGAIN:
             return promise_to_adjust(redemption, act, redemption.points)
         case Act.NEVER_GIVEN_BACK | Act.SOLD:
             sold: dict[str, Any] = {"sold_at": Coalesce("sold_at", Now())}
+            if redemption.delayed:
+                # Its sale may come, or never: whether the points went is read either way.
+                sold |= {"deduction": Deduction.TOLD, "next_check_at": Now() + settle_time()}
             return redemption.move(State.USED, Reason.BY_MANAGER, **by_hand, **sold)
         case Act.LET_GO:
             return redemption.move(State.REVERSED, Reason.LET_GO, **by_hand)
         case Act.NONE_IS_OURS:
             return redemption.move(State.NOT_MADE, Reason.BY_MANAGER, **by_hand)
-        case Act.GIVE_BACK:
+        case Act.GIVE_BACK | Act.END:
             freed: dict[str, Any] = {"withdrawn_at": Now(), "sold_at": None, "sale": ""}
             return redemption.end(Reason.BY_MANAGER, **by_hand, **freed, **changes)
+
+
+def forgo(redemption: PendingRedemption) -> bool:
+    asks = PendingRedemption.objects.filter(asks_for_a_manager(), pk=redemption.pk)
+    forgone = asks.filter(state=State.USED).update(deduction=Deduction.NONE)
+    redemption.refresh_from_db()
+    return bool(forgone)
 
 
 def promise_to_adjust(redemption: PendingRedemption, act: Act, points: int) -> bool:
@@ -244,10 +268,18 @@ def is_taken_seen(engine: Yotpo, delivery: Delivery) -> bool | None:
     return any(title_of(delivery) in row.title for row in history)
 
 
+def note_deducted(redemption: PendingRedemption) -> bool:
+    """Used before, and a manager had its points taken that did not go with the order."""
+    missing = PendingRedemption.objects.filter(pk=redemption.pk, deduction=Deduction.MISSING)
+    return bool(missing.update(deduction=Deduction.GONE))
+
+
 def note_taken(delivery: Delivery) -> None:
     redemption = redemption_of(delivery)
     sold: dict[str, Any] = {"sold_at": Coalesce("sold_at", Now())}
-    if delivery.payload["points"] < 0:
+    if redemption.state == State.USED:
+        moved = note_deducted(redemption)
+    elif delivery.payload["points"] < 0:
         moved = redemption.move(State.USED, Reason.BY_MANAGER, only_from=[State.DISPUTED], **sold)
     else:
         moved = redemption.move(State.REVERSED, Reason.BY_MANAGER, only_from=[State.DISPUTED])

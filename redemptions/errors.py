@@ -52,6 +52,24 @@ class OpenCodeExists(CannotRedeem):
         self.redemption = redemption
 
 
+class EndsOpenCode(CannotRedeem):
+    """Its points wait for their order, and those of another delayed code do: one ends the other."""
+
+    def __init__(self, redemption: PendingRedemption) -> None:
+        super().__init__(
+            f"There is an open code already, {redemption.code}, and another one ends it."
+        )
+        self.redemption = redemption
+
+
+class StillOnSale(CannotRedeem):
+    """The code that another one is to end may still be taken, or was."""
+
+    def __init__(self, text: str, redemption: PendingRedemption) -> None:
+        super().__init__(text)
+        self.redemption = redemption
+
+
 class CannotUndo(Exception):
     """It is too late, or there is nothing to undo. `str()` is for the associate."""
 

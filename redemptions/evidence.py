@@ -6,7 +6,7 @@ The engine's reference does not say how a redemption or its reversal shows in th
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from connectors.yotpo.payloads import CodeRecord, Customer, HistoryItem
 from members.identity import email_identity
@@ -21,6 +21,7 @@ REVERSAL_WORDS = ("revers", "cancel", "given back")
 # Further off than this, a clock is no clock.
 WORST_SKEW = timedelta(days=1)
 LONGEST_CODE = 255
+FAR_AHEAD = datetime(9000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +49,16 @@ def skew_of(customer: Customer, our_time: datetime) -> timedelta:
     return skew if abs(skew) < WORST_SKEW else timedelta(0)
 
 
-def suspects(redemption: PendingRedemption, sight: Sight) -> list[HistoryItem]:
+def suspects(
+    redemption: PendingRedemption, sight: Sight, *, later: timedelta = timedelta(0)
+) -> list[HistoryItem]:
     """Rows that took as many points at that time, whatever else they say of themselves.
 
-    While one of them is not explained, the redemption can't be called not made.
+    While one of them is not explained, the redemption can't be called not made. `later`: so much
+    longer than any process waited, for an engine that acts long after it was asked.
     """
     since = redemption.requested_at + sight.skew - WHOLE_SECONDS
-    until = since + TOO_LATE + deadline() + settle_time() + 2 * WHOLE_SECONDS
+    until = since + TOO_LATE + deadline() + settle_time() + 2 * WHOLE_SECONDS + later
     return [
         row
         for row in sight.history
@@ -105,6 +109,22 @@ def has_title_of(row: HistoryItem, redemption: PendingRedemption) -> bool:
 def plain(title: str) -> str:
     """Titles are rendered by the engine, so spaces and capitals are not relied on."""
     return " ".join(title.lower().split())
+
+
+def points_went(redemption: PendingRedemption, sight: Sight) -> bool:
+    """Of a delayed one that was used: a row with its code or, where rows tell no codes, of its
+    points and title since the sale."""
+    if any(row.status == redemption.code and row.points < 0 for row in sight.history):
+        return True
+    sold = redemption.sold_at
+    return sold is not None and any(
+        row.points == -redemption.points
+        and not has_code(row)
+        and row.status.lower() not in GIVEN_BACK
+        and has_title_of(row, redemption)
+        and is_between(row, sold + sight.skew - WHOLE_SECONDS, FAR_AHEAD)
+        for row in sight.history
+    )
 
 
 def given_back(redemption: PendingRedemption, sight: Sight, *, alone: bool) -> bool | None:

@@ -12,12 +12,14 @@ from django.db.models.functions import Coalesce, Now, Upper
 from database.prepared import Prepared
 from members.models import Member
 from offers.catalogue import Kind
+from offers.pools import note_taken
 from redemptions.states import (
     HAS_CODE,
     NOTHING_TAKEN,
     OPEN,
     TILL_WORDS,
     UNDER_WAY,
+    Deduction,
     Reason,
     State,
     sources_of,
@@ -26,6 +28,9 @@ from redemptions.told import Question, ToldCode, stop_told_of
 from stores.models import Associate, Installation, Store, Till
 
 __all__ = ["PendingRedemption", "Question", "ToldCode", "open_for"]
+
+# So long points are looked for that did not go with their order.
+LOOKED_FOR = timedelta(days=7)
 
 
 class PendingRedemptionQuerySet(models.QuerySet["PendingRedemption"]):
@@ -53,6 +58,22 @@ class PendingRedemptionQuerySet(models.QuerySet["PendingRedemption"]):
     def to_reverse(self) -> "PendingRedemptionQuerySet":
         """Promised to be given back, and nobody is at it now."""
         return self.filter(state=State.REVERSING, next_check_at__lte=Now())
+
+    def to_see_gone(self) -> "PendingRedemptionQuerySet":
+        """Used, their orders told: whether the points went may be read again now.
+
+        After a week nobody looks any more: a person may have them taken.
+        """
+        unseen = Q(deduction=Deduction.TOLD) | Q(
+            deduction=Deduction.MISSING, sold_at__gte=Now() - LOOKED_FOR
+        )
+        return self.filter(unseen, state=State.USED, next_check_at__lte=Now())
+
+
+def sets_aside() -> Q:
+    """Delayed, and its points are still to go: nobody may spend them on anything else."""
+    is_open = Q(state__in=[*UNDER_WAY, State.ISSUED])
+    return Q(delayed=True) & (is_open | Q(state=State.USED, deduction=Deduction.DUE))
 
 
 def acted() -> Q:
@@ -124,6 +145,12 @@ class PendingRedemption(models.Model):
         max_length=255, blank=True, help_text="The sale's id at the engine, with its prefix."
     )
     sold_at = models.DateTimeField(null=True, blank=True)
+    deduction = models.CharField(
+        max_length=10,
+        choices=Deduction,
+        blank=True,
+        help_text="Of a delayed one that was used: whether its points went.",
+    )
 
     requested_at = models.DateTimeField(db_default=Now(), editable=False)
     changed_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -182,6 +209,11 @@ class PendingRedemption(models.Model):
                 name="a_used_redemption_was_sold",
             ),
             models.CheckConstraint(
+                condition=Q(deduction=Deduction.NONE)
+                | Q(deduction__in=Deduction.values, delayed=True),
+                name="only_of_a_delayed_one_points_are_still_to_go",
+            ),
+            models.CheckConstraint(
                 condition=~Q(state=State.REFUSED) | (Q(code="") & ~Q(reason="")),
                 name="a_refused_redemption_has_a_reason_and_no_code",
             ),
@@ -221,8 +253,19 @@ class PendingRedemption(models.Model):
 
     @property
     def till_words(self) -> str:
-        """Where it stands, for an associate. Only what `open_for` lists has such words."""
+        """Where it stands, for an associate. Only what is open has such words."""
         return TILL_WORDS[self.state]
+
+    @property
+    def points_set_aside(self) -> int:
+        """As `sets_aside` asks the database."""
+        is_open = self.state in (*UNDER_WAY, State.ISSUED)
+        is_due = self.state == State.USED and self.deduction == Deduction.DUE
+        return self.points if self.delayed and (is_open or is_due) else 0
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in (*UNDER_WAY, *OPEN)
 
     def move(
         self,
@@ -260,6 +303,8 @@ class PendingRedemption(models.Model):
         found |= {"lease_until": lease_until, "next_check_at": lease_until}
         with transaction.atomic():
             issued = self.move(State.ISSUED, reason, **found)
+            if issued and self.offer_kind == Kind.CUSTOM:
+                note_taken(self.offer_id)
             if issued and self.reverse_when_found:
                 self.end(Reason.UNDONE)
         if issued:
@@ -283,7 +328,7 @@ class PendingRedemption(models.Model):
         False where it is not issued.
         """
         if self.delayed and reason == Reason.BY_ENGINE:
-            return self.move(State.CANCELLED, reason, only_from=[State.ISSUED])
+            return self.end_by_engine()
         issued = type(self).objects.filter(pk=self.pk, state=State.ISSUED)
         asked = issued.update(
             stop_asked_at=Coalesce("stop_asked_at", Now()), stop_reason=reason, changed_at=Now()
@@ -300,6 +345,20 @@ class PendingRedemption(models.Model):
         """Promise to give it back; a delayed one just ends, for it took no points."""
         to = State.CANCELLED if self.delayed else State.REVERSING
         return self.move(to, reason, only_from=only_from, **changes)
+
+    def end_by_engine(self) -> bool:
+        """The engine says that its code counts no more. False where that changes nothing.
+
+        One that we had ended stands as the engine's from then on: its points will not go.
+        """
+        ended = self.move(State.CANCELLED, Reason.BY_ENGINE, only_from=[State.ISSUED])
+        return ended or bool(self._note_ended_by_engine())
+
+    def _note_ended_by_engine(self) -> int:
+        ours = type(self).objects.filter(pk=self.pk, state=State.CANCELLED)
+        noted = ours.exclude(reason=Reason.BY_ENGINE).update(reason=Reason.BY_ENGINE)
+        self.refresh_from_db()
+        return noted
 
     def claim(self, span: timedelta) -> bool:
         """Nobody else sees to this row for `span`; False when somebody else is at it already."""
@@ -331,15 +390,29 @@ class PendingRedemption(models.Model):
 
 
 def open_for(member_id: uuid.UUID) -> models.QuerySet[PendingRedemption]:
-    """What an associate must know of: codes not used yet, and acts not ended yet.
+    """What an associate must know of: codes not used yet, acts not ended yet, points set aside.
 
     For a list: it holds only what that shows.
     """
     return (
-        PendingRedemption.objects.filter(member_id=member_id, state__in=[*UNDER_WAY, *OPEN])
+        PendingRedemption.objects.filter(standing(), member_id=member_id)
         .order_by("-requested_at")
-        .only("member_id", "offer_name", "points", "code", "state", "requested_at")
+        .only(
+            "member_id",
+            "offer_name",
+            "points",
+            "code",
+            "state",
+            "requested_at",
+            "delayed",
+            "deduction",
+        )
     )
+
+
+def standing() -> Q:
+    """Open, or used with points that are still to go."""
+    return Q(state__in=[*UNDER_WAY, *OPEN]) | sets_aside()
 
 
 OPEN_FOR = Prepared(open_for, blank=uuid.UUID(int=0))

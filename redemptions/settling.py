@@ -16,12 +16,13 @@ from connectors.errors import NotFound, OutsideError
 from connectors.yotpo.client import Yotpo
 from connectors.yotpo.payloads import CodeRecord, HistoryItem
 from database.errors import AWAY
+from redemptions.delayed import see_whether_gone
 from redemptions.evidence import Sight, has_code, is_anothers, is_ours, suspects
 from redemptions.life import end_lease
 from redemptions.looking import look
 from redemptions.models import PendingRedemption
 from redemptions.reversal import give_back
-from redemptions.states import Reason, State
+from redemptions.states import Deduction, Reason, State
 from redemptions.timing import (
     CHECK_EVERY,
     GIVE_UP_AFTER,
@@ -62,6 +63,8 @@ def see_to(engine: Yotpo, redemption: PendingRedemption) -> PendingRedemption:
         end_lease(redemption)
     if redemption.state == State.REVERSING:
         give_back(engine, redemption)
+    if redemption.deduction in (Deduction.TOLD, Deduction.MISSING):
+        see_whether_gone(engine, redemption)
     return redemption
 
 
@@ -77,6 +80,7 @@ def see_to_all(engine: Yotpo, stop: Event | None = None) -> int:
         rows.to_settle(),
         rows.to_end(),
         rows.to_reverse(),
+        rows.to_see_gone(),
     )
     # In turns: many of one kind must not keep the others waiting.
     turns = zip_longest(*(kind.values_list("pk", flat=True)[:A_PASS] for kind in kinds))
@@ -139,6 +143,9 @@ def settle(engine: Yotpo, redemption: PendingRedemption) -> None:
 
 def read(engine: Yotpo, redemption: PendingRedemption) -> Reading:
     """Raises OutsideError when the member's history or a code's record can't be read."""
+    if redemption.delayed:
+        # It took no points and no history shows it: what is there now is another's.
+        return Reading((), clear=True, with_history=True)
     sight = look(engine, redemption)
     candidates, clear = {}, sight.customer.history is not None
     for row in suspects(redemption, with_told(redemption, sight)):

@@ -46,7 +46,19 @@ class Reason(models.TextChoices):
     NEVER_CLEAR = "never_clear", "The engine's history did not become clear"
     CODE_HELD_TWICE = "code_held_twice", "Another open redemption holds its code"
     LET_GO = "let_go", "A manager let it go"
+    REPLACED = "replaced", "Another code took its place"
+    SOLD_ENDED = "sold_ended", "A sale has the code, which the engine had ended"
     REVERSAL_REFUSED = "reversal_refused", "The engine refused to give the points back"
+
+
+class Deduction(models.TextChoices):
+    """Whether the points of a delayed one that was used have gone; empty where none are to go."""
+
+    NONE = "", "-"
+    DUE = "due", "The engine has not heard of the order yet"
+    TOLD = "told", "The order was told: to be read whether the points went"
+    GONE = "gone", "The points went"
+    MISSING = "missing", "The points did not go"
 
 
 # From -> to -> what brings it about.

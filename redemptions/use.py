@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce, Now
 
 from redemptions.disputes import is_taken_again
 from redemptions.models import PendingRedemption
-from redemptions.states import OPEN, Reason, State
+from redemptions.states import OPEN, Deduction, Reason, State
 from redemptions.told import Question, ask_a_manager
 
 log = structlog.get_logger(__name__)
@@ -89,7 +89,8 @@ def use_one(redemption: PendingRedemption, sale: str) -> Outcome:
         PendingRedemption.objects.filter(pk=redemption.pk, sale="").update(**sold)
         return Outcome.DISPUTED
     if state == State.REVERSED or ended_by_engine(redemption):
-        redemption.move(State.DISPUTED, Reason.SOLD_AFTER, only_from=[state], **sold)
+        reason = Reason.SOLD_ENDED if redemption.delayed else Reason.SOLD_AFTER
+        redemption.move(State.DISPUTED, reason, only_from=[state], **sold)
         return Outcome.DISPUTED
     if state == State.REVERSING and redemption.first_reversal_attempt_at is not None:
         # Past the point of no return: no further attempt is made, and reading settles it.
@@ -97,6 +98,8 @@ def use_one(redemption: PendingRedemption, sale: str) -> Outcome:
             return Outcome.USED_BEFORE
         PendingRedemption.objects.filter(pk=redemption.pk).update(**sold, next_check_at=Now())
         return Outcome.BEING_REVERSED
+    if redemption.delayed:
+        sold["deduction"] = Deduction.DUE
     redemption.move(State.USED, Reason.SOLD, only_from=[state], **sold)
     if redemption.stop_asked_at is not None:
         ask_about_sold(redemption)
@@ -145,9 +148,8 @@ def unuse(sale: str) -> list[PendingRedemption]:
                 State.DISPUTED, Reason.VOIDED_AFTER, only_from=[State.USED], sale="", sold_at=None
             )
         elif row.state == State.USED:
-            row.end(
-                Reason.VOIDED, only_from=[State.USED], withdrawn_at=Now(), sale="", sold_at=None
-            )
+            unsold: dict[str, Any] = {"sale": "", "sold_at": None, "deduction": Deduction.NONE}
+            row.end(Reason.VOIDED, only_from=[State.USED], withdrawn_at=Now(), **unsold)
         else:
             PendingRedemption.objects.filter(pk=row.pk).update(sale="", sold_at=None)
     return rows

@@ -6,20 +6,18 @@ from django.db import transaction
 
 from connectors.errors import NotFound
 from connectors.yotpo.client import Yotpo
-from connectors.yotpo.orders import Order, Refund
+from connectors.yotpo.orders import STATUS, Order, Refund
 from connectors.yotpo.payloads import Customer
 from database.encryption import blind_index
 from members.engine import engine
 from members.models import Member
 from outbox.errors import NotWanted
 from outbox.models import Delivery
+from redemptions import delayed
 from redemptions.use import Outcome, unuse
 from sales.models import Sale
 
 log = structlog.get_logger(__name__)
-
-# What our orders say of themselves; the account's own setting must match it.
-STATUS = "paid"
 
 
 def tell_order(delivery: Delivery) -> None:
@@ -31,6 +29,11 @@ def tell_order(delivery: Delivery) -> None:
     if sale.member is None:
         raise NotWanted
     client.create_order(order_of(sale, sale.member), asked_at=delivery.asked_at)
+
+
+def note_told(delivery: Delivery) -> None:
+    """The engine took the order: the points of its delayed codes go now."""
+    delayed.note_told(delivery.key)
 
 
 def sale_of(delivery: Delivery) -> Sale:
@@ -77,7 +80,9 @@ def note_before(delivery: Delivery) -> None:
 
 def keep_to_be_claimed(sale: Sale) -> None:
     """An order would enrol a stranger without their consent."""
-    Sale.objects.filter(pk=sale.pk).update(not_delivered=Sale.NotDelivered.UNKNOWN_MEMBER)
+    with transaction.atomic():
+        Sale.objects.filter(pk=sale.pk).update(not_delivered=Sale.NotDelivered.UNKNOWN_MEMBER)
+        delayed.note_told(sale.order_id)
     log.info("sale.kept_to_be_claimed", sale=sale.pk)
 
 

@@ -15,6 +15,7 @@ from database.text import storable
 from members.identity import email_identity
 from members.models import Member
 from outbox.ledger import enqueue, withdraw
+from redemptions import delayed
 from redemptions.life import void_ticket
 from redemptions.models import PendingRedemption
 from redemptions.use import CodeOutcome, Outcome, unuse, use
@@ -129,6 +130,8 @@ def write(installation: Installation, new: NewSale, place: Place) -> Sale:
             payload=sale.facts(),
             order_by=f"sale:{sale.pk}",
         )
+    else:
+        delayed.note_told(sale.order_id)
     log.info("sale.recorded", sale=sale.pk, not_delivered=sale.not_delivered, codes=len(codes))
     return sale
 

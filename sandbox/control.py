@@ -183,6 +183,10 @@ class Sandbox:
         """The engine ends a coupon of its own accord, and calls the merchant."""
         self._call("POST", f"cancel-coupon/{redemption_id}")
 
+    def plant(self, acts: list[dict[str, Any]]) -> list[Any]:
+        """Many acts in one call, also in the past (`sandbox.planting`); what each answered."""
+        return list(self._call("POST", "plant", {"acts": acts})["answers"])
+
     def stop(self) -> None:
         """End the process that `start` began; again does nothing."""
         self._http.close()

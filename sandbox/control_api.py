@@ -14,6 +14,7 @@ from sandbox import page
 from sandbox.messages import Reply, Request, refuse
 from sandbox.messenger import Addresses
 from sandbox.params import Params, read_params
+from sandbox.planting import plant
 from sandbox.world import World
 from sandbox.yotpo import telling, views
 from sandbox.yotpo.redemptions import by_id, make_online
@@ -112,6 +113,10 @@ def cancel_coupon(world: World, params: Params) -> Any:
     return {}
 
 
+def plant_acts(world: World, params: Params) -> Any:
+    return {"answers": world.run(lambda work: plant(work, params.get("acts") or []))[0]}
+
+
 ACTS: Mapping[str, Act] = {
     "GET /state": state,
     "PATCH /switches": change_switches,
@@ -131,6 +136,7 @@ ACTS: Mapping[str, Act] = {
     "GET /told": told,
     "POST /ask-to-cancel/*": ask_to_cancel,
     "POST /cancel-coupon/*": cancel_coupon,
+    "POST /plant": plant_acts,
 }
 
 

@@ -19,6 +19,7 @@ class Switches:
     connection_seconds: float = 0
     orders_idempotent: bool = True
     refunds_idempotent: bool = True
+    first_cancellation: str = "ok"
     second_cancellation: str = "ok"
     cancel_used_code: str = "ok"
     new_customer_delay_seconds: float = 2
@@ -44,6 +45,10 @@ class Switches:
     webhook_order: str = "kept"
     webhook_delay_seconds: float = 0
     webhook_forged: bool = False
+    # What an upload does with a code that is live already.
+    uploaded_again: str = "pass over"
+    # Whether a code that nobody redeemed yet can be looked up.
+    unused_codes_shown: bool = True
 
 
 @dataclass(frozen=True)
@@ -82,7 +87,10 @@ RULES: Mapping[str, Rule] = {
     "connection_seconds": _seconds(0, 60),
     "orders_idempotent": _one_of(True, False),
     "refunds_idempotent": _one_of(True, False),
-    "second_cancellation": _one_of("ok", "refuse"),
+    # "again": it gives the points back each time that it is asked.
+    "second_cancellation": _one_of("ok", "refuse", "again"),
+    # "ignore": it says yes and does nothing.
+    "first_cancellation": _one_of("ok", "ignore"),
     "cancel_used_code": _one_of("ok", "refuse"),
     "new_customer_delay_seconds": _seconds(0, 3600),
     "order_delay_seconds": _seconds(0, 3600),
@@ -101,6 +109,8 @@ RULES: Mapping[str, Rule] = {
     "webhook_order": _one_of("kept", "reversed"),
     "webhook_delay_seconds": _seconds(0, 600),
     "webhook_forged": _one_of(True, False),
+    "uploaded_again": _one_of("pass over", "refuse"),
+    "unused_codes_shown": _one_of(True, False),
 }
 
 

@@ -1,7 +1,7 @@
-"""Run the legs of `make test` or `make next` one after the other; keep what each wrote, and sum up.
+"""Run the legs of `make test`, `make long` or `make next`; keep what each wrote, and sum up.
 
-REQUIRE_ALL=1 makes a leg fail, instead of being skipped, when the machine lacks a program for it
-that apt brings.
+One runs after the other. REQUIRE_ALL=1 makes a leg fail, instead of being skipped, when the machine
+lacks a program for it that apt brings.
 """
 
 import os
@@ -15,11 +15,11 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from needs import CHROMIUM, FIREFOX, NEXT_PYTHON, PLAYWRIGHT, POSTGRES, Need
+from needs import CHROMIUM, FIREFOX, HEADLESS, NEXT_PYTHON, PLAYWRIGHT, POSTGRES, Need
 from with_postgres import temporary_postgres
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,7 +40,7 @@ class Leg:
     pytest: tuple[str, ...]
     needs: tuple[Need, ...] = ()
     also: tuple[Need, ...] = ()
-    """Without one of these some of its tests are skipped."""
+    """Without one of these some of its tests are skipped, or take longer."""
     on_postgres: bool = False
     on_next: bool = False
 
@@ -70,7 +70,7 @@ LEGS = [
         "browser",
         (*BROWSERS_BESIDE, "-m", "browser", "tests/browser"),
         (CHROMIUM, PLAYWRIGHT),
-        also=(FIREFOX,),
+        also=(HEADLESS, FIREFOX),
     ),
     Leg(
         "postgres",
@@ -80,6 +80,8 @@ LEGS = [
     ),
     LAST,
 ]
+# More of the same: browsers, thousands of calls, orders and deaths on the other database.
+LONG_LEGS = [*(replace(leg, pytest=("--long", *leg.pytest)) for leg in LEGS[:-1]), LAST]
 # What kills, races and waits finds nothing that only the next Python or Django would break, and
 # neither does the second value of a parameter; there is no browser in its venv.
 NEXT_LEGS = [
@@ -91,7 +93,7 @@ NEXT_LEGS = [
     ),
     LAST,
 ]
-RUNS = {"test": LEGS, "next": NEXT_LEGS}
+RUNS = {"test": LEGS, "long": LONG_LEGS, "next": NEXT_LEGS}
 
 
 @dataclass(frozen=True)

@@ -83,6 +83,13 @@ class Installation(models.Model):
         help_text="How long after that a code is reversed of which the POS says nothing. Where "
         "tills sell offline: until the end of the day.",
     )
+    delayed_deduction = models.BooleanField(
+        "points go with the order",
+        default=False,
+        help_text="The engine takes a code's points when the order that has it arrives, not when "
+        "the code is made; custom coupons' always go at once. The status word of our orders must "
+        "match the account's setting, or the points never go and the discount is free.",
+    )
     order_prefix = models.CharField(
         max_length=64,
         blank=True,

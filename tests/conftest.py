@@ -28,6 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--at-most", type=int, metavar="N", help="of each parametrised test run the first N only"
     )
+    parser.addoption("--long", action="store_true", help="run what is marked `long`, and only that")
 
 
 TESTS = Path(__file__).resolve().parent
@@ -48,6 +49,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     # Files are given out in this order, and a long one at the end would be waited for.
     items.sort(key=lambda item: item.path not in slow)
+    leave_out(config, items, [item for item in items if is_long(item) is not config.option.long])
     most = config.getoption("at_most")
     if most is None:
         return
@@ -58,6 +60,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         seen[test] += 1
         if seen[test] > most:
             left.append(item)
+    leave_out(config, items, left)
+
+
+def is_long(item: pytest.Item) -> bool:
+    """On the database of this leg."""
+    return any(
+        mark.kwargs.get("on") in {None, connection.vendor} for mark in item.iter_markers("long")
+    )
+
+
+def leave_out(config: pytest.Config, items: list[pytest.Item], left: list[pytest.Item]) -> None:
     config.hook.pytest_deselected(items=left)
     gone = set(left)
     items[:] = [item for item in items if item not in gone]

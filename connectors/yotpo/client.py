@@ -4,7 +4,7 @@ The calls raise what `Session.call` raises. What changes something there is neve
 engine has no idempotency key.
 """
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from ssl import SSLContext
@@ -26,6 +26,7 @@ from connectors.yotpo.payloads import (
 )
 
 SYSTEM = "yotpo"
+MOST_CODES = 10_000
 CANCELLATION = "/redemptions/{id}/cancellation_completed"
 
 
@@ -151,6 +152,19 @@ class Yotpo:
         if reply.data is None:
             raise NotFound(*reply.call, reply.status)
         return reply.read(CodeRecord.parse)
+
+    def upload_codes(
+        self, *, option_id: int, codes: Sequence[str], asked_at: float | None = None
+    ) -> None:
+        """https://loyaltyapi.yotpo.com/reference/add-coupon-codes
+
+        Fill a custom coupon's pool: at most 10,000 codes a call, none with a comma (ValueError).
+        What it does with a code that it has already is documented nowhere.
+        """
+        if not 0 < len(codes) <= MOST_CODES or any("," in code for code in codes):
+            raise ValueError("A call carries 1 to 10,000 codes without commas.")
+        body = {"redemption_option_id": option_id, "codes": ",".join(codes)}
+        self._post("/redemption_codes", body, moves_points=True, asked_at=asked_at).acknowledge()
 
     def approve_cancellation(
         self, redemption_id: int, code: str, *, asked_at: float | None = None

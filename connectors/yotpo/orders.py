@@ -9,6 +9,9 @@ from connectors.fields import present
 # No shopper's browser stands behind a sale at a till; without this the engine checks it for fraud.
 FROM_A_TILL = {"ignore_ip_ua": True, "ip_address": "0.0.0.0", "user_agent": "Loyalty-Panel"}  # noqa: S104
 
+# What our orders say of themselves; the account's own setting must match it.
+STATUS = "paid"
+
 
 @dataclass(frozen=True, slots=True)
 class Order:

@@ -113,6 +113,7 @@ class Customer:
     opted_in: bool | None = None
     total_purchases: int | None = None
     total_spend_cents: int | None = None
+    last_purchase_at: datetime | None = None
     customer_id: str | None = field(default=None, repr=False)
     pos_account_id: str | None = field(default=None, repr=False)
     history: tuple[HistoryItem, ...] | None = field(default=None, repr=False)
@@ -142,6 +143,7 @@ class Customer:
             opted_in=fields.flag("opt_in", "opted_in", "is_opt_in"),
             total_purchases=fields.whole("total_purchases"),
             total_spend_cents=fields.whole("total_spend_cents"),
+            last_purchase_at=fields.moment("last_purchase_at"),
             customer_id=fields.text("third_party_id"),
             pos_account_id=fields.text("pos_account_id"),
             history=history_of(fields.raw("history_items")),

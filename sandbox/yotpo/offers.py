@@ -88,7 +88,7 @@ def add_code(work: Work, option_id: int, code: str) -> int:
 
 
 def upload(work: Work, option_id: int, codes: str) -> dict[str, Any]:
-    """Fill a pool from a comma-separated list; codes that are live already are passed over."""
+    """Fill a pool from a comma-separated list; a switch says what becomes of live codes."""
     option = option_or_422(work, option_id)
     wanted = [code.strip() for code in codes.split(",") if code.strip()]
     if option["supply"] != "pool":
@@ -97,14 +97,23 @@ def upload(work: Work, option_id: int, codes: str) -> dict[str, Any]:
         raise refuse_field("codes", f"are more than {MOST_CODES_AT_ONCE}")
     for code in wanted:
         _add_unless_live(work, option_id, code)
+    work.db.execute(NUMBERED, [option_id])
     return dict(_public(option["public"]))
+
+
+# As `add_code` numbers them, all in one.
+NUMBERED = """
+UPDATE codes SET third_party_id = CAST(id - 220000 AS TEXT)
+WHERE option_id = ? AND third_party_id IS NULL
+"""
 
 
 def _add_unless_live(work: Work, option_id: int, code: str) -> None:
     try:
-        add_code(work, option_id, code)
+        work.insert("codes", option_id=option_id, code=code, state="free")
     except sqlite3.IntegrityError:
-        return
+        if work.switches.uploaded_again == "refuse":
+            raise refuse_field("codes", "has already been taken") from None
 
 
 RECORD = """
@@ -124,6 +133,7 @@ def record_of(work: Work, *, code: str | None, third_party_id: str | None) -> di
         raise refuse(422, "code or third_party_id is needed")
     column = "codes.code" if code else "codes.third_party_id"
     row = work.one(RECORD.format(column=column), code or third_party_id)
-    if row is None:
+    hidden = row is not None and row["point_redemption_id"] is None
+    if row is None or (hidden and not work.switches.unused_codes_shown):
         raise refuse(404, "Could not find redemption code")
     return dict(row)

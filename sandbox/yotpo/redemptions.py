@@ -25,13 +25,19 @@ def redeem(
     delayed: bool = False,
     origin: str = "api",
 ) -> Row:
-    """Make one redemption; `points` counts only for an option without a price of its own."""
+    """Make one redemption; `points` counts only for an option without a price of its own.
+
+    A custom coupon's points go at once, whatever is asked for.
+    """
     _check_may(customer, option)
+    delayed = delayed and option["supply"] == "made"
     cost = _cost(option, points)
     if cost > ledger.balance_of(work, customer["id"]):
         raise refuse_field("amount", TOO_FEW)
     redemption_id = _record(work, customer, option, cost, delayed=delayed, origin=origin)
-    if not delayed:
+    if delayed:
+        _end_older(work, by_id(work, redemption_id))
+    else:
         take_points(work, by_id(work, redemption_id))
     made = by_id(work, redemption_id)
     _tell(work, made, option)
@@ -89,6 +95,26 @@ def _record(
     return redemption_id
 
 
+WAITING = """
+SELECT * FROM redemptions WHERE customer_id = ? AND delayed AND NOT deducted AND used_by IS NULL
+AND state <> 'cancelled' AND id < ? ORDER BY id
+"""
+
+
+def _end_older(work: Work, redemption: Row) -> None:
+    """The same points pay for one code only: older ones that count on them are cancelled.
+
+    The merchant's Cancel Coupon URL is called for each ("Delayed point deduction", vendor's help).
+    """
+    older = work.all(WAITING, redemption["customer_id"], redemption["id"])
+    left = ledger.balance_of(work, redemption["customer_id"]) - redemption["points"]
+    for one in reversed(older):
+        left -= one["points"]
+        if left < 0:
+            _undo(work, one)
+            telling.coupon_cancelled(work, one)
+
+
 def take_points(work: Work, redemption: Row) -> None:
     _move(work, redemption, -redemption["points"], "redemption", redemption["title"])
     work.update("redemptions", redemption["id"], deducted=True)
@@ -112,16 +138,19 @@ def cancel(work: Work, redemption_id: int, reward_text: str) -> None:
     if redemption["code"] != reward_text:
         raise refuse_field("reward_text", "does not match the redemption")
     if redemption["state"] == "cancelled":
-        _second_time(work)
+        _second_time(work, redemption)
         return
     if redemption["used_by"] and work.switches.cancel_used_code == "refuse":
         raise refuse(422, "Coupon code was used")
-    _undo(work, redemption)
+    if work.switches.first_cancellation != "ignore":
+        _undo(work, redemption)
 
 
-def _second_time(work: Work) -> None:
+def _second_time(work: Work, redemption: Row) -> None:
     if work.switches.second_cancellation == "refuse":
         raise Refused(422, {"error": "Redemption was cancelled already"})
+    if work.switches.second_cancellation == "again":
+        _undo(work, redemption)
 
 
 def _undo(work: Work, redemption: Row) -> None:

@@ -356,7 +356,7 @@
     } catch (error) {
       if (error.code === "timeout") unsure.add(about);
       words.className = "alert";
-      words.textContent = `The till did not take the code: ${error.message} Undo gives the points back.`;
+      words.textContent = `The till did not take the code: ${error.message} Undo ${"delayed" in card.dataset ? "ends it" : "gives the points back"}.`;
       return;
     }
     if (id === sale.id && !sale.coupons.includes(code)) sale.coupons = [...sale.coupons, code];
@@ -399,23 +399,32 @@
     await tellTicket("discount.removed", id, [code]);
   }
 
-  // Before an undo, the till takes the code off; what it answers decides on the server.
+  // The code that an undo, or a code that takes its place, ends.
+  function ending(elt) {
+    const card = elt.matches("[data-undo]") && elt.closest("[data-code]");
+    if (card) return { place: card, code: card.dataset.code, redemptionId: card.dataset.about };
+    if (!elt.matches("[data-ends]")) return null;
+    return { place: elt, code: elt.dataset.ends, redemptionId: elt.dataset.endsId };
+  }
+
+  // Before that, the till takes the code off; what it answers decides on the server.
   async function withdraw(elt) {
-    const card = elt.closest("[data-code]");
-    if (!elt.matches("[data-undo]") || withdrawn.has(elt) || !card || !host?.can("discount.remove")) return;
-    if (!card.dataset.onSale && !sent.has(card.dataset.about)) return;
-    const words = card.querySelector("[data-at-till]");
+    const ends = ending(elt);
+    if (!ends || withdrawn.has(elt) || !host?.can("discount.remove")) return;
+    const { place, code, redemptionId } = ends;
+    if (!place.dataset.onSale && !sent.has(redemptionId)) return;
+    const words = place.querySelector("[data-at-till]");
     words.className = "hint";
     words.textContent = "Taking it off the sale…";
     try {
-      await host.ask("discount.remove", { code: card.dataset.code, redemptionId: card.dataset.about });
+      await host.ask("discount.remove", { code, redemptionId });
       withdrawn.add(elt);
       words.textContent = "";
       // Where the button went away meanwhile, nothing else would say so.
-      if (!elt.isConnected) tellTicket("discount.removed", sale.id, [card.dataset.code]);
+      if (!elt.isConnected) tellTicket("discount.removed", sale.id, [code]);
     } catch (error) {
       words.textContent = `The till did not take it off: ${error.message}`;
-      if (unsure.has(card.dataset.about)) await tellApplied(card.dataset, sale.id);
+      if (unsure.has(redemptionId) && place.dataset.about) await tellApplied(place.dataset, sale.id);
     }
   }
 

@@ -24,7 +24,7 @@ from tests.support.waiting import until
 pytestmark = pytest.mark.slow
 
 CALLERS = 24
-THOUSAND, CONNECTIONS = 1000, 50
+CONNECTIONS = 50
 FIVE_OFF = 90121
 
 
@@ -82,7 +82,9 @@ def panel(_sandbox: Sandbox, each_database: Database, output_dir: Path) -> Itera
     log = output_dir / f"api-{each_database.url.partition(':')[0]}.log"
     # A key may ask a hundred times a second; a thousand at once are more than any shop sends.
     no_limit = {"API_RATE_PER_SECOND": "1000000", "API_BURST": "1000000"}
-    with running_panel(_sandbox, each_database, log, workers=4, **no_limit) as panel:
+    # Fifty at once may wait long for an engine on a machine as busy as that.
+    patient = {"ENGINE_DEADLINE_SECONDS": "15"}
+    with running_panel(_sandbox, each_database, log, workers=4, **no_limit, **patient) as panel:
         yield panel
 
 
@@ -161,8 +163,9 @@ def test_many_keys_for_one_redemptions_worth_make_one_code(
     assert sandbox.balance(someone) == 200
 
 
-def test_a_thousand_keys_for_one_redemptions_worth_make_one_code(
-    caller: Caller, sandbox: Sandbox, someone: str, panel: Panel, api_key: str
+@pytest.mark.parametrize("keys", [200, pytest.param(1_000, marks=pytest.mark.long)])
+def test_hundreds_of_keys_for_one_redemptions_worth_make_one_code(
+    caller: Caller, sandbox: Sandbox, someone: str, panel: Panel, api_key: str, keys: int
 ) -> None:
     """Each with a ticket of its own, so that no open code answers for the others."""
     kept = KeptCaller(panel, api_key)
@@ -170,12 +173,12 @@ def test_a_thousand_keys_for_one_redemptions_worth_make_one_code(
         answers = list(
             pool.map(
                 lambda number: kept.redeem(f"key-{number}", someone, ticket=f"T-{number}"),
-                range(THOUSAND),
+                range(keys),
             )
         )
     statuses = Counter(answer.status_code for answer in answers)
     assert statuses[201] == 1
-    assert statuses[409] + statuses[422] == THOUSAND - 1, statuses
+    assert statuses[409] + statuses[422] == keys - 1, statuses
     codes = {answer.json()["code"] for answer in answers if answer.status_code == 201}
     assert codes == {made["code"] for made in sandbox.redemptions()}
     assert sandbox.balance(someone) == 200

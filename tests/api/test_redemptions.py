@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 SHOWN = {
     "id", "state", "reason", "member", "offer", "points", "value_cents", "currency", "code",
-    "lease_expires_at", "lease_seconds_left", "created_at",
+    "lease_expires_at", "lease_seconds_left", "created_at", "delayed",
 }  # fmt: skip
 MARA = "mara@example.com"
 Row = Callable[..., PendingRedemption]

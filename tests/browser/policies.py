@@ -25,6 +25,15 @@ IN_ONE_PROCESS: dict[str, Any] = {"fission.autostart": False}
 ALL = [*CHROMIUM, FIREFOX]
 
 
+def some(hardest: str, *, without: str | None = None) -> list[Any]:
+    """Parameters: the hardest for `make test`, all others for `make long`."""
+    return [
+        policy if policy == hardest else pytest.param(policy, marks=pytest.mark.long)
+        for policy in ALL
+        if policy != without
+    ]
+
+
 @contextmanager
 def browsing(
     playwright: Playwright, policy: str, chromium: str, arguments: list[str], folder: Path

@@ -288,7 +288,7 @@ def framed(
 
 
 KEEPS_NOTHING = "all cookies blocked"
-KEEPING = [policy for policy in policies.ALL if policy != KEEPS_NOTHING]
+KEEPING = policies.some("third-party cookies blocked", without=KEEPS_NOTHING)
 
 
 @pytest.mark.parametrize("framed", KEEPING, indirect=True)

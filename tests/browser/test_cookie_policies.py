@@ -21,7 +21,7 @@ WHO = "Ana Pardo · 7, boston"
 NO_LAUNCH = [kind for kind in ALL if kind != "launch.request"]
 
 
-@pytest.fixture(scope="module", params=policies.ALL)
+@pytest.fixture(scope="module", params=policies.some("all cookies blocked"))
 def browsing(
     request: pytest.FixtureRequest,
     playwright: Playwright,

@@ -227,6 +227,27 @@ def test_a_code_that_the_till_keeps_is_not_undone(with_mara: Pos, sandbox: Sandb
     assert sandbox.balance(MARA) == 140
 
 
+def test_another_code_ends_the_one_whose_points_wait_for_the_sale(
+    with_mara: Pos, installed: Installed, database: Database, sandbox: Sandbox
+):
+    policy = "UPDATE stores_installation SET delayed_deduction = ? WHERE id = ?"
+    database.execute(policy, True, installed.id)
+    older = with_mara.panel.redeemed("Points for dollars", points="64")
+    expect(with_mara.panel.coupon).to_contain_text("64 points go when the sale is complete")
+    expect(with_mara.panel.coupon).to_contain_text("It is on the sale.")
+    expect(with_mara.panel.member).to_contain_text("576 can be spent")
+
+    dialog = with_mara.panel.choose("$5 off")
+    expect(dialog).to_contain_text(f"This ends code {older}")
+    dialog.get_by_role("button", name="End it and redeem").click()
+
+    expect(with_mara.panel.code).not_to_have_text(older)
+    expect(with_mara.panel.coupon).to_contain_text("It is on the sale.")
+    assert [removed["code"] for removed in with_mara.told("discount.remove")] == [older]
+    assert sandbox.balance(MARA) == 640
+    database.execute(policy, False, installed.id)
+
+
 def test_taken_off_at_the_till_it_can_be_kept(with_mara: Pos, database: Database):
     code = with_mara.panel.redeemed("$5 off")
     expect(with_mara.panel.coupon).to_contain_text("It is on the sale.")

@@ -214,6 +214,26 @@ def test_uploaded_codes_fill_the_pool_once(sandbox: Sandbox, speak: Speak) -> No
     assert redeem(speak, RUTH, TOTE).status == 422
 
 
+def test_an_upload_is_refused_as_a_whole_where_so_switched(sandbox: Sandbox, speak: Speak) -> None:
+    speak("POST", "/redemption_codes", {"redemption_option_id": TOTE, "codes": "T-1"})
+    sandbox.switch(uploaded_again="refuse")
+
+    seen = speak("POST", "/redemption_codes", {"redemption_option_id": TOTE, "codes": "T-2,T-1"})
+
+    assert (seen.status, list(seen.json)) == (422, ["codes"])
+    assert speak("GET", "/redemption_codes", {"code": "T-2"}).status == 404
+
+
+@pytest.mark.parametrize(("shown", "status"), [(True, 200), (False, 404)])
+def test_unused_codes_are_shown_where_so_switched(
+    sandbox: Sandbox, speak: Speak, shown: bool, status: int
+) -> None:
+    sandbox.switch(unused_codes_shown=shown)
+    speak("POST", "/redemption_codes", {"redemption_option_id": TOTE, "codes": "T-1"})
+
+    assert speak("GET", "/redemption_codes", {"code": "T-1"}).status == status
+
+
 def test_too_many_codes_are_refused(speak: Speak) -> None:
     codes = ",".join(f"T-{number}" for number in range(10_001))
 

@@ -15,7 +15,7 @@ import requests
 
 from sandbox.control import SandboxError
 from tests.harness.pos import Answer, Pos
-from tests.harness.shop import DEADLINE_SECONDS, UNASKED, Shop
+from tests.harness.shop import DEADLINE_SECONDS, DELAYED_PREFIX, UNASKED, Shop
 
 # Option -> its price; one where the associate chooses has none.
 OFFERS: dict[int, int | None] = {90121: 500, 90122: 950, 90130: None}
@@ -24,6 +24,9 @@ CHOSEN_POINTS = (37, 120, 260)
 # Later than our deadline, and surely before the settle time: what an engine does after that, no
 # reading can know.
 LATE = DEADLINE_SECONDS + 0.7
+
+# Of all histories: their till's points go with the order.
+SHARE_DELAYED = 0.4
 
 Fault = tuple[str, dict[str, Any]]
 # What may happen to a call that asks for points or a code.
@@ -89,10 +92,14 @@ class ToldSale:
 class History:
     """The acts of one member, and all that was answered: the oracle's second source."""
 
-    def __init__(self, shop: Shop, seed: int, number: int) -> None:
-        self.shop, self.pos = shop, Pos(shop)
+    def __init__(self, shop: Shop, seed: int, number: int, *, delayed: bool | None = None) -> None:
+        """`delayed`: whether its points go with the order; else the seed decides."""
+        self.shop = shop
         self.seed, self.number = seed, number
         self.rng = random.Random(f"{seed}:{number}")
+        by_chance = random.Random(f"{seed}:{number}:delayed").random() < SHARE_DELAYED
+        self.delayed = by_chance if delayed is None else delayed
+        self.pos = Pos(shop, delayed=self.delayed)
         self.email = f"h{seed}-{number}@example.com"
         self.opening = self.rng.choice([600, 1500, 4000, 9000])
         self.member = ""
@@ -110,6 +117,8 @@ class History:
         """Redemption -> the state that it must end in; scripts know it."""
         self.met: list[tuple[str, str, dict[str, Any]]] = []
         """Faults that the sandbox played: endpoint, kind, whose call."""
+        self.ended: set[str] = set()
+        """Those that the till agreed to end for another."""
         self.is_unsure = False
         """Of an act nobody knows yet what came of it: the engine may still be at it."""
         self.log: list[str] = []
@@ -181,6 +190,9 @@ class History:
         if insist and not answer.is_definite:
             answer = self.pos.insist("redemptions", body, key)
             self.heard(answer, key, first=False, what=f"redeem again {key}")
+        if answer.problem == "ends-open-code" and self.rng.random() < 0.7:
+            self.ended.add(answer.body["ends"]["id"])
+            return self.ask(body | {"ends": answer.body["ends"]["id"]}, self.new_key())
         return answer
 
     def heard(self, answer: Answer, key: str, *, first: bool, what: str) -> None:
@@ -226,7 +238,7 @@ class History:
         """The answer is lost while the member redeems the same in the web shop: nobody can tell."""
         offer, price = 90121, 500
         # What the engine makes next must be of this act.
-        if self.is_unsure or self.shop.sandbox.balance(self.email) < 2 * price:
+        if self.delayed or self.is_unsure or self.shop.sandbox.balance(self.email) < 2 * price:
             return self.redeem()
         self.clear_faults()
         self.fault("POST /redemptions", "late", {"customer_email": self.email}, seconds=LATE)
@@ -304,7 +316,9 @@ class History:
         self.sell_one(self.sale_in_trouble(code), again=self.rng.random() < 0.3)
 
     def new_sale(self, code: Code | None) -> str:
+        """Its id at the engine, which bears the installation's prefix."""
         pos_id = f"S{self.seed}-{self.number}-{len(self.sales)}"
+        order_id = f"{DELAYED_PREFIX}{pos_id}" if self.delayed else pos_id
         body: dict[str, Any] = {
             "id": pos_id,
             "completed_at": datetime.now(UTC).isoformat(),
@@ -315,11 +329,11 @@ class History:
         if code is None or self.rng.random() < 0.8:
             body["email"] = self.email
         if code is not None:
-            others = [sale for sale in self.sales.values() if code.code in codes_of(sale)]
+            others = {key for key, sale in self.sales.items() if code.code in codes_of(sale)}
             if others:
-                self.sold_twice |= {pos_id, *(str(sale.body["id"]) for sale in others)}
-        self.sales[pos_id] = ToldSale(body)
-        return pos_id
+                self.sold_twice |= {order_id, *others}
+        self.sales[order_id] = ToldSale(body)
+        return order_id
 
     def sale_in_trouble(self, code: Code | None) -> str:
         pos_id = self.new_sale(code)
@@ -365,7 +379,7 @@ class History:
         self.perhaps(0.3, "POST /refunds", TELL_FAULTS, order_id=pos_id)
         named = codes_of(self.sales[pos_id])
         self.may_go_back |= {code.id for code in self.codes.values() if code.code in named}
-        answer = self.pos.insist(f"sales/{pos_id}/void", {})
+        answer = self.pos.insist(f"sales/{self.sales[pos_id].body['id']}/void", {})
         self.check_answer(answer, "void")
         self.note(f"void {pos_id} -> {answer.status} refund={answer.body.get('refund')}")
         if answer.status == 200:

@@ -41,6 +41,8 @@ class Row:
     lease_until: object
     requested_at: datetime
     engine_words: str
+    delayed: bool
+    deduction: str
 
 
 COLUMNS = [column.name for column in fields(Row)]
@@ -64,7 +66,7 @@ class Books:
     unheard: set[tuple[str, str]]
     """Attempts without an answer for which we know no fault: a busy machine, or a dead worker."""
     sales: dict[str, str]
-    """Id at the POS -> why it is not delivered."""
+    """Id at the engine -> why it is not delivered."""
     tries: dict[tuple[str, str], list[str]]
     """How each attempt ended, for a person."""
 
@@ -127,7 +129,7 @@ def read_books(shop: Shop) -> Books:
         tries[str(kind), str(key)].append(str(outcome))
         if ended and was_unheard(shop, str(outcome), moment_of(begun), moment_of(ended)):
             unheard.add((str(kind), str(key)))
-    sales = shop.database.execute("SELECT pos_id, not_delivered FROM sales_sale")
+    sales = shop.database.execute("SELECT order_id, not_delivered FROM sales_sale")
     return Books(
         deliveries={
             (str(kind), str(key)): (str(state), str(why)) for kind, key, state, why in told
@@ -191,10 +193,12 @@ class Trial:
                 yield f"{row.id} was left {row.state}"
             if row.state == "issued" and row.lease_until is None:
                 yield f"{row.id} is issued without a lease"
+            if row.state == "used" and row.deduction in {"due", "told"}:
+                yield f"{row.id} was used, and nobody saw whether its points went"
 
     def every_code_has_its_row(self) -> Iterator[str]:
         """And each row one at most: nobody was charged twice for one act."""
-        disputed = list(self.cannot_tell)
+        disputed = [*self.cannot_tell, *self.never_charged()]
         for made in self.unclaimed:
             row = next((row for row in disputed if could_be(row, made)), None)
             if row is None:
@@ -214,11 +218,39 @@ class Trial:
             if times > 1:
                 yield f"the act {key} was carried out {times} times"
 
+    def never_charged(self) -> list[Row]:
+        """Delayed, and the answer was lost: nothing shows it, and nobody has its code."""
+        return [row for row in self.evidence.rows if row.delayed and row.state == "not_made"]
+
+    def delayed_agrees(self, row: Row, made: dict[str, Any]) -> Iterator[str]:
+        """Points went there where they went here; for free only with a cause."""
+        if made["deducted"] != (row.state == "used" and row.deduction == "gone"):
+            took = "took" if made["deducted"] else "did not take"
+            yield f"{row.id} is {row.state} {row.deduction}, and the engine {took} its points"
+        is_free = row.state == "used" and row.deduction == "missing"
+        if is_free and made["state"] != "cancelled" and not self.ran_short(row):
+            yield f"{row.id} was a free discount without a cause"
+        if row.state == "issued" and made["state"] == "cancelled":
+            yield f"{row.id} is issued, and the engine ended it"
+        if row.state in {"reversing", "reversed"}:
+            yield f"{row.id} is {row.state}, and it never took points"
+
+    def ran_short(self, row: Row) -> bool:
+        """The member had fewer points at some time since: redeemed online, or refunded."""
+        return any(
+            movement["balance"] < row.points
+            for movement in self.evidence.ledger
+            if moment_of(movement["at"]) >= row.requested_at - EARLY
+        )
+
     def states_agree(self) -> Iterator[str]:
         """Given back there is what is given back here, and the other way round."""
         for made in self.evidence.made:
             row = self.by_engine_id.get(made["id"])
             if row is None:
+                continue
+            if row.delayed:
+                yield from self.delayed_agrees(row, made)
                 continue
             back = row.state == "reversed" or row.reason in GIVEN_BACK
             unseen = row.reason == "reversal_refused" and self.is_going_back_unseen(row)
@@ -233,7 +265,7 @@ class Trial:
             row = rows.get(code.id)
             if row is None or row.code != code.code:
                 yield f"the till was given {code.code} of {code.id}, which has no such code"
-            elif code.reversed_answer == 200 and row.state not in {"reversed", "disputed"}:
+            elif code.reversed_answer == 200 and row.state not in self.after_reversal(row):
                 yield f"the till was told that {code.id} is reversed; it is {row.state}"
             taken = {sale for sale in code.used_by if not self.was_taken_back(sale)}
             if len(taken) > 1:
@@ -241,6 +273,10 @@ class Trial:
         for row in self.evidence.rows:
             if row.act_key not in self.history.keys:
                 yield f"{row.id} was made under {row.act_key}, which no till sent"
+
+    def after_reversal(self, row: Row) -> set[str]:
+        """A delayed one only ended; a sale that has it nevertheless takes its points."""
+        return {"cancelled", "used", "disputed"} if row.delayed else {"reversed", "disputed"}
 
     def was_taken_back(self, pos_id: str) -> bool:
         """Voided before the engine heard of it: its codes are free again, for another sale, too."""
@@ -250,7 +286,8 @@ class Trial:
     def nothing_went_back_unasked(self) -> Iterator[str]:
         """A till still took the code, or nobody had given it up."""
         for row in self.evidence.rows:
-            back = row.state == "reversed" or row.reason in GIVEN_BACK
+            back = row.state in {"reversed", "cancelled"} or row.reason in GIVEN_BACK
+            back &= row.reason != "replaced" or row.id not in self.history.ended
             told = self.told(row) is not None
             if back and told and row.id not in self.history.may_go_back:
                 yield f"{row.id} went back ({row.reason}), and nobody had given it up"
@@ -418,11 +455,13 @@ class Trial:
             earned = sale.body["total_cents"] // CENTS_PER_POINT
             yield f"sale {pos_id}", earned
             if self.is_refunded(pos_id, sale):
-                spent = sum(row.points for row in self.used_by(pos_id))
+                spent = -sum(self.cost(row) for row in self.used_by(pos_id))
                 yield f"void {pos_id}", spent - earned
 
     def cost(self, row: Row) -> int:
         """What it moved, by our rows alone."""
+        if row.delayed:
+            return -row.points if row.state == "used" and row.deduction == "gone" else 0
         online = self.is_anothers(row)
         if row.state in {"issued", "used"}:
             return 0 if online else -row.points

@@ -37,10 +37,11 @@ class Answer:
 
 
 class Pos:
-    def __init__(self, shop: Shop) -> None:
+    def __init__(self, shop: Shop, *, delayed: bool = False) -> None:
         self._url = f"{shop.panel.url}/api/v1/"
         # A connection for each request: a kept one would be to a process that was killed.
-        self._headers = {"Authorization": f"Bearer {shop.api_key}", "Connection": "close"}
+        key = shop.delayed_api_key if delayed else shop.api_key
+        self._headers = {"Authorization": f"Bearer {key}", "Connection": "close"}
 
     def post(self, path: str, body: dict[str, Any], key: str = "") -> Answer:
         keyed = {"Idempotency-Key": key} if key else {}

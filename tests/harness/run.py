@@ -97,7 +97,7 @@ def end(
     if left:
         wrong.setdefault(histories[0].number, []).extend(left)
     outcome.histories += len(histories)
-    outcome.states = counts(shop, "state, reason", "redemptions_pendingredemption")
+    outcome.states = counts(shop, "state, reason, deduction", "redemptions_pendingredemption")
     outcome.deliveries = counts(shop, "kind, state, parked_reason", "outbox_delivery")
     outcome.wrong |= wrong
     if wrong:

@@ -45,7 +45,8 @@ class Script(History):
     """The history of one script, and what its acts are made of."""
 
     def __init__(self, shop: Shop, seed: int, name: str) -> None:
-        super().__init__(shop, seed, FIRST_NUMBER + list(PLAYS).index(name))
+        number = FIRST_NUMBER + list(PLAYS).index(name)
+        super().__init__(shop, seed, number, delayed=False)
         self.name, self.opening = name, OPENING
 
     def run(self) -> None:

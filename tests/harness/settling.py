@@ -18,6 +18,7 @@ OPEN = """
     SELECT 'redemption', CAST(id AS TEXT), state FROM redemptions_pendingredemption
     WHERE state IN ('requested', 'uncertain', 'reversing')
         OR (state = 'issued' AND claimed_used_at IS NULL AND lease_until < ?)
+        OR (state = 'used' AND deduction = 'told')
     UNION ALL
     SELECT 'delivery', kind || ' ' || key, state FROM outbox_delivery AS one
     WHERE state IN ('pending', 'running', 'verifying') AND NOT EXISTS (
@@ -50,7 +51,7 @@ def settle(
 def press(shop: Shop) -> None:
     shop.database.execute(
         "UPDATE redemptions_pendingredemption SET next_check_at = ?"
-        " WHERE state IN ('uncertain', 'reversing') AND next_check_at > ?",
+        " WHERE (state IN ('uncertain', 'reversing') OR deduction = 'told') AND next_check_at > ?",
         shop.moment(),
         shop.moment(CLAIM),
     )

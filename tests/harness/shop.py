@@ -22,6 +22,8 @@ WORKERS = 2
 # Longer than a run: a lease ends where a history says so.
 UNASKED = timedelta(hours=1)
 INSTALLATION = "harness"
+# Another, whose points go with the order. Its orders bear this before the sales' ids.
+DELAYED, DELAYED_PREFIX = "later", "D-"
 SETTINGS = {
     "ENGINE_DEADLINE_SECONDS": str(DEADLINE_SECONDS),
     "ENGINE_SETTLE_SECONDS": str(SETTLE_SECONDS),
@@ -40,7 +42,9 @@ django.setup()
 call_command("migrate", verbosity=0)
 from stores.models import Installation
 Installation.objects.filter(order_prefix="").update(order_prefix="demo-")
-call_command("create_installation", *sys.argv[1:])
+for number in range(2):
+    call_command("create_installation", *sys.argv[1 + number].split("|"))
+Installation.objects.filter(pk="later").update(delayed_deduction=True)
 """
 # One that did not end in this time is run again; nobody waits for a killed one that long here.
 JOB_IS_DEAD_AFTER = timedelta(seconds=60)
@@ -85,11 +89,12 @@ class Shop:
         panel: Panel,
         workers: list[Worker],
         *,
-        api_key: str,
+        api_keys: list[str],
         keyed_orders: bool,
     ) -> None:
         self.sandbox, self.database, self.panel = sandbox, database, panel
-        self.workers, self.api_key, self.keyed_orders = workers, api_key, keyed_orders
+        self.workers, self.keyed_orders = workers, keyed_orders
+        self.api_key, self.delayed_api_key = api_keys
         self.worker_log = workers[0].log
         self.workers_died_at: list[datetime] = []
 
@@ -147,7 +152,7 @@ def running_shop(
         sandbox.switch(orders_idempotent=keyed_orders, refunds_idempotent=keyed_orders)
         keys = {"ENGINE_KEYS_ORDERS": str(int(keyed_orders))}
         env = environment(sandbox, database.url, **SETTINGS, **keys)
-        key = set_up(env)
+        keys_of = set_up(env)
         panel = Panel(env, database, folder / f"harness-web-{name}.log")
         workers = [
             Worker(env, folder / f"harness-worker-{name}.log") for _ in range(worker_processes)
@@ -156,19 +161,21 @@ def running_shop(
             for worker in workers:
                 worker.start()
             panel.start(workers=web_processes)
-            yield Shop(sandbox, database, panel, workers, api_key=key, keyed_orders=keyed_orders)
+            yield Shop(
+                sandbox, database, panel, workers, api_keys=keys_of, keyed_orders=keyed_orders
+            )
         finally:
             for worker in workers:
                 worker.kill()  # all has ended, or will not
             panel.stop()
 
 
-def set_up(env: dict[str, str]) -> str:
-    """Tables and an installation; gives its API key."""
+def set_up(env: dict[str, str]) -> list[str]:
+    """Tables and two installations; gives their API keys."""
     ready = os.environ.get(READY_MADE)
     if ready:
         shutil.copy(Path(ready, "db.sqlite3"), env["DATABASE_URL"].removeprefix("sqlite:///"))
-        return Path(ready, "key").read_text()
+        return Path(ready, "key").read_text().split()
     return set_up_anew(env)
 
 
@@ -176,14 +183,15 @@ def make_ready(folder: Path) -> None:
     """A SQLite database for many shops, made once: name the folder in READY_MADE."""
     with Sandbox.start(rate=None) as sandbox:
         env = environment(sandbox, f"sqlite:///{folder / 'db.sqlite3'}", **SETTINGS)
-        (folder / "key").write_text(set_up_anew(env))
+        (folder / "key").write_text("\n".join(set_up_anew(env)))
 
 
-def set_up_anew(env: dict[str, str]) -> str:
+def set_up_anew(env: dict[str, str]) -> list[str]:
     words = ["Harness", "--pos", "generic", "--origin", "http://127.0.0.1", "--json"]
-    words += ["--id", INSTALLATION, "--unasked-reverse-minutes", str(UNASKED.seconds // 60)]
+    words += ["--unasked-reverse-minutes", str(UNASKED.seconds // 60), "--id"]
+    made = [[*words, INSTALLATION], [*words, DELAYED, "--order-prefix", DELAYED_PREFIX]]
     done = subprocess.run(
-        [sys.executable, "-c", SET_UP, *words],
+        [sys.executable, "-c", SET_UP, *map("|".join, made)],
         cwd=ROOT,
         env={**env, "DJANGO_SETTINGS_MODULE": "loyalty_panel.settings"},
         capture_output=True,
@@ -192,7 +200,7 @@ def set_up_anew(env: dict[str, str]) -> str:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return str(json.loads(done.stdout)["api_key"])
+    return [str(json.loads(line)["api_key"]) for line in done.stdout.splitlines()]
 
 
 def output_folder() -> Path:

@@ -31,12 +31,13 @@ from access.models import (
     UsedToken,
     WebhookSecret,
 )
+from alerts.models import Alert, Mute, Recipient
 from api.models import KeyedCall
 from audit.models import Entry
 from audit.record import Where, Who, record
 from database import encryption
 from members.models import Consent, Enrolment, LastKnown, Member
-from offers.models import ToldStock
+from offers.models import Batch, Code, Part, Pool, Use
 from outbox.models import Attempt, Delivery, OutsideSystem, PeriodicJob
 from redemptions.models import PendingRedemption, Question, ToldCode
 from redemptions.states import State
@@ -58,8 +59,9 @@ every_model = pytest.mark.parametrize("model", REGISTERED, ids=lambda model: mod
 LEDGERS = [PendingRedemption, Consent, LastKnown, Member, Delivery, Attempt, PeriodicJob]
 LEDGERS += [Entry, Sale, KeyedCall, OutsideSystem, Enrolment]
 LEDGERS += [PairingRequest, PinSession, Approval, Tries, Pin, Badge]
-LEDGERS += [LookUps, UsedToken, LaunchCode]
-LEDGERS += [Webhook, ToldCode, Question, ToldStock]
+LEDGERS += [LookUps, UsedToken, LaunchCode, Alert]
+LEDGERS += [Batch, Part, Code, Use]
+LEDGERS += [Webhook, ToldCode, Question]
 # Issued and revoked, and never changed.
 ISSUED = [ApiKey, WebhookSecret, LaunchSecret]
 every_ledger = pytest.mark.parametrize("model", LEDGERS, ids=lambda model: model.__name__)
@@ -123,6 +125,7 @@ def rows(client: Client, till: Till, ana: Associate) -> Rows:
     made += [Enrolment.objects.create(installation=installation, **waits)]
     made += [OutsideSystem.objects.create(system="yotpo")]
     made += rows_of_a_paired_till(till, ana)
+    made += rows_of_alerts() + rows_of_a_pool()
     made += rows_of_what_was_told(installation, redemption)
     made += [ana.installation, till.store, till, ana, Group.objects.create(name="Managers")]
     return {type(row): row for row in made}
@@ -136,7 +139,27 @@ def rows_of_what_was_told(place: Installation, redemption: PendingRedemption) ->
         Question.objects.create(
             installation=place, redemption=redemption, code="LP-1234", by="shopper", why="used"
         ),
-        ToldStock.objects.create(offer_id=90121, unused_codes=3),
+    ]
+
+
+def rows_of_a_pool() -> list[Row]:
+    pool = Pool.objects.create(option_id=1, name="Tote")
+    batch = Batch.objects.create(pool=pool, name="codes.csv", size=1)
+    part = Part.objects.create(batch=batch, number=1, size=1, codes=EMAIL, sample=EMAIL)
+    today = timezone.now().date()
+    return [
+        *(pool, batch, part),
+        Code.objects.create(index="1", part=part),
+        Use.objects.create(pool=pool, day=today, count=1),
+    ]
+
+
+def rows_of_alerts() -> list[Row]:
+    soon = timezone.now() + timedelta(hours=1)
+    return [
+        Alert.objects.create(watch="a.b", kind="breaker.open", subject="yotpo", words="Away."),
+        Mute.objects.create(kind="breaker.open", until=soon, reason="Known"),
+        Recipient.objects.create(label="Desk", email=EMAIL),
     ]
 
 

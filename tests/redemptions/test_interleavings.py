@@ -22,9 +22,9 @@ from django.test import override_settings
 
 from connectors.yotpo.client import Yotpo
 from members.models import Member
-from redemptions import life
+from redemptions import actions, delayed, life
 from redemptions.actions import ask_engine, find, undo
-from redemptions.errors import CannotUndo, NoLongerCounts
+from redemptions.errors import CannotUndo, NoLongerCounts, StillOnSale, WrongPoints
 from redemptions.models import PendingRedemption
 from redemptions.settling import see_to_one
 from redemptions.states import UNDER_WAY, Reason, State
@@ -128,6 +128,9 @@ def _quick(db: None) -> Iterator[None]:
     logging.disable(logging.NOTSET)
 
 
+# A database server is asked for each step: where it decides little, SQLite's leg plays the orders.
+long_on_a_server = pytest.mark.long(on="postgresql")
+
 numbers = itertools.count()
 
 
@@ -173,6 +176,16 @@ class Acts:
 
     def hold(self, scene: Scene) -> None:
         life.hold(self.row_of(scene))
+
+    def end_by_engine(self, scene: Scene) -> None:
+        self.row_of(scene).end_by_engine()
+
+    def replace(self, scene: Scene) -> None:
+        """Another delayed one; its dialog said that it ends this one."""
+        agreed = delayed.Agreed(scene.redemption.pk, withdrawn=True)
+        act = actions.Act(f"replace-{next(numbers)}", self.installation, ends=agreed)
+        member = self.row_of(scene).member
+        actions.redeem(engine=self.engine, act=act, member=member, offer_id=FIVE_OFF, another=True)
 
     def void(self, scene: Scene) -> None:
         with transaction.atomic():
@@ -237,11 +250,14 @@ def check_points(redemption: PendingRedemption, ledger: list[Any], calls: list[s
     spent = redemption.state in {State.ISSUED, State.USED} and not redemption.delayed
     both = redemption.state == State.DISPUTED
     assert sum(movement["points"] for movement in ledger) == OPENING - COST * spent
-    assert kinds["reversal"] == (redemption.state == State.REVERSED or both)
+    given_back = redemption.state == State.REVERSED or (both and not redemption.delayed)
+    assert kinds["reversal"] == given_back
     assert made == spent + kinds["reversal"]
     # The sandbox would not give back twice; we do not ask it to.
     assert sum(CANCEL in call for call in calls) == kinds["reversal"]
-    if both:
+    if both and redemption.delayed:
+        assert redemption.reason == Reason.SOLD_ENDED
+    elif both:
         assert redemption.reason == Reason.SOLD_AFTER
         assert redemption.sale and redemption.first_reversal_attempt_at
     elif redemption.state == State.USED:
@@ -279,6 +295,7 @@ class Ends(Counter[str]):
         self[redemption.state] += 1
 
 
+@long_on_a_server
 def test_two_undos(actors, scene, acts, at_rest):
     ends = Ends()
 
@@ -292,6 +309,7 @@ def test_two_undos(actors, scene, acts, at_rest):
     assert ends == {State.REVERSED: played}
 
 
+@long_on_a_server
 def test_an_undo_and_a_worker(actors, scene, acts, at_rest):
     """The promise stands since before; an associate presses Undo as the worker comes by."""
     ends = Ends()
@@ -376,6 +394,7 @@ ENDS = {
 }
 
 
+@long_on_a_server
 @pytest.mark.parametrize(("fault", "settle", "switches"), LATE.values(), ids=LATE)
 def test_a_late_reply_and_a_settling(actors, scene, acts, at_rest, inside, fault, settle, switches):
     """The process that asks stands still, before its call or with the answer in its hand.
@@ -414,6 +433,61 @@ def test_an_end_of_a_delayed_one_and_a_sale(actors, scene, acts, at_rest):
 
     played = every_order(actors, play)
     assert ends == {State.USED: played}
+
+
+def test_the_engine_ends_a_delayed_one_and_a_sale(actors, scene, acts, at_rest):
+    """Whoever comes second: a sale of what was ended is a manager's, what was sold ends no more."""
+    ends = Ends()
+
+    def play(order: Order) -> None:
+        here = scene(order, delayed=True)
+        here.play(acts.end_by_engine, acts.sell)
+        only(here)
+        ended = at_rest(here)
+        check_sale(here, ended)
+        ends.note(ended)
+
+    every_order(actors, play)
+    assert set(ends) == {State.USED, State.DISPUTED}
+
+
+def test_the_engine_ends_a_delayed_one_and_an_undo(actors, scene, acts, at_rest):
+    """Both ended it; that the engine did is what counts, for no sale of it takes points."""
+    ends = Ends()
+
+    def play(order: Order) -> None:
+        here = scene(order, delayed=True)
+        here.play(acts.end_by_engine, acts.undo)
+        only(here)
+        ended = at_rest(here)
+        assert ended.reason == Reason.BY_ENGINE
+        ends.note(ended)
+
+    played = every_order(actors, play)
+    assert ends == {State.CANCELLED: played}
+
+
+def test_a_new_delayed_one_and_the_sale_of_the_old(actors, scene, acts, at_rest):
+    """Where the sale was quicker nothing is ended and nothing made; else it wins all the same."""
+    acts.installation.delayed_deduction = True
+    acts.installation.save()
+    ends = Ends()
+
+    def play(order: Order) -> None:
+        here = scene(order, delayed=True)
+        here.play(acts.replace, acts.sell)
+        only(here, StillOnSale, WrongPoints)
+        here.redemption.refresh_from_db()
+        check_sale(here, here.redemption)
+        newer = PendingRedemption.objects.filter(member=here.redemption.member).exclude(
+            pk=here.redemption.pk
+        )
+        ends.update(f"{here.redemption.state}, then {row.state}" for row in newer)
+        ends["refused"] += not newer
+        assert all(row.state == State.ISSUED for row in newer)
+
+    every_order(actors, play, switches=FEW)
+    assert set(ends) == {"used, then issued", "refused"}
 
 
 def test_a_ticket_that_is_voided_and_its_sale(actors, scene, acts, at_rest):

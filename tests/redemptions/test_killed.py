@@ -47,7 +47,11 @@ def aftermath(each_database: Database) -> Iterator[Aftermath]:
         yield Aftermath(sandbox, each_database, killed, before)
 
 
+BOTH = ["sqlite", pytest.param("postgres", marks=pytest.mark.long)]
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize("each_database", BOTH, indirect=True, scope="module")
 @pytest.mark.parametrize("what", WHAT)
 def test_whatever_line_it_dies_at_no_point_is_lost(aftermath: Aftermath, what: str):
     assert aftermath.killed[what] > 10, "the lines of redeem and undo were not met"

@@ -36,6 +36,8 @@ def environment(sandbox: Sandbox, database_url: str, **extra: str) -> dict[str, 
         **keep,
         "PYTHONDONTWRITEBYTECODE": "1",
         "LOYALTY_MODE": "demo",
+        # A test that empties a pool is followed by others, for which the sandbox fills it again.
+        "EMPTY_POOLS_SECONDS": "0",
         "DATABASE_URL": database_url,
         "YOTPO_BASE_URL": sandbox.base_url,
         "YOTPO_GUID": sandbox.guid,

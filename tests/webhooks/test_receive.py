@@ -17,13 +17,13 @@ from database.encryption import blind_index
 from loyalty_panel.routes import WEBHOOKS
 from members.models import LastKnown, Member
 from members.telling import MEMBER_READING, read_anew
-from offers.models import ToldStock
+from offers.models import Pool
 from outbox.models import Delivery
 from redemptions.models import ToldCode
 from tests.webhooks.conftest import handle_all
 from tests.webhooks.examples import CREATED, EMAIL, EVENTS, LOW, NOT_OURS
 from webhooks import views
-from webhooks.keeping import prune
+from webhooks.keeping import TOLD, prune
 from webhooks.models import State, Webhook
 from webhooks.watches import watch_unhandled
 
@@ -72,7 +72,7 @@ def test_the_same_event_is_counted_and_not_kept_twice(post, id_in):
         handle_all()
 
     assert Webhook.objects.get().times == 3
-    assert Delivery.objects.filter(kind="webhook").count() == 1
+    assert Delivery.objects.filter(kind=TOLD).count() == 1
 
 
 def test_without_an_id_the_same_body_is_counted_until_it_was_handled(post):
@@ -198,7 +198,7 @@ def test_the_number_of_codes_left_is_noted(post):
     post(LOW | {"number_of_unused_codes": 12})
     handle_all()
 
-    assert ToldStock.objects.get().unused_codes == 12
+    assert Pool.objects.get().told_unused == 12
 
 
 def test_nobody_is_written_down_for_what_a_webhook_says(post):
@@ -266,7 +266,7 @@ def test_a_parked_one_can_be_handled_again_by_who_may(post, manager, monkeypatch
     handle_all()
 
     assert Webhook.objects.get().state == State.HANDLED
-    assert ToldStock.objects.get().unused_codes == 25
+    assert Pool.objects.get().told_unused == 25
     assert Entry.objects.get(act="webhook.handled_again").who == "mel"
 
 

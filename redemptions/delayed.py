@@ -1,0 +1,174 @@
+"""Delayed deduction: the points of a code go when the order that has it arrives, not before.
+
+Until then they stay in the balance, set aside. A member has one such code at a time: the engine
+ends an older one that counts on the same points, so a new one ends it here in the same act.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import structlog
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from audit.record import By
+from connectors.errors import OutsideError
+from connectors.yotpo.client import Yotpo
+from connectors.yotpo.orders import STATUS
+from members.lookup import FoundMember
+from members.models import Member
+from offers.catalogue import Kind, Offer
+from redemptions.errors import EndsOpenCode, StillOnSale
+from redemptions.evidence import Sight, points_went
+from redemptions.life import UNSOLD, WITHDRAWN
+from redemptions.looking import look
+from redemptions.models import PendingRedemption, sets_aside
+from redemptions.states import Deduction, Reason, State
+from redemptions.timing import MARGIN, deadline, settle_time
+from stores.models import Installation
+
+log = structlog.get_logger(__name__)
+
+# Points that did not go may still do so: an order's status can change, and so can the account's.
+LOOK_AGAIN = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """Which open code the associate agreed to end. `withdrawn`: the POS takes it no more."""
+
+    redemption_id: UUID
+    withdrawn: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The older code's end, for a new one to take its place."""
+
+    older: PendingRedemption
+    withdrawn: bool
+
+    def carry_out(self, by: By | None) -> None:
+        """In the transaction that writes the new one down.
+
+        Raises StillOnSale where a POS may still take it, or a till said that it was sold.
+        """
+        provided = UNSOLD & (Q() if self.withdrawn else WITHDRAWN)
+        said: dict[str, Any] = {"withdrawn_at": Now()} if self.withdrawn else {}
+        before = {"state": self.older.state}
+        if not self.older.end(Reason.REPLACED, provided=provided, **said):
+            raise StillOnSale(why_it_stays(self.older), self.older)
+        if by:
+            after = {"state": self.older.state}
+            by.record("redemption.replaced", self.older, before=before, after=after)
+        log.info("redemption.replaced", redemption=str(self.older.id))
+
+
+def is_delayed(installation: Installation, offer: Offer) -> bool:
+    """The engine delays generic codes only; a custom coupon's points go at once."""
+    return installation.delayed_deduction and offer.kind is not Kind.CUSTOM
+
+
+def less_set_aside(found: FoundMember, standing: Iterable[PendingRedemption]) -> FoundMember:
+    """The member without the points that open delayed codes will take."""
+    points = sum(redemption.points_set_aside for redemption in standing)
+    return replace(found, points_set_aside=points) if points else found
+
+
+def setting_aside(member: Member) -> list[PendingRedemption]:
+    """Their redemptions whose points are still to go. One query."""
+    return list(PendingRedemption.objects.filter(sets_aside(), member=member))
+
+
+def is_news(redemption: PendingRedemption, standing: Iterable[PendingRedemption]) -> bool:
+    """Whether points were set aside since that was read: they would be spent twice.
+
+    Asked after the new row is written, when no other of the member's can be made any more.
+    """
+    now = PendingRedemption.objects.filter(sets_aside(), member=redemption.member_id)
+    known = [row.pk for row in standing]
+    return now.exclude(pk=redemption.pk).exclude(pk__in=known).exists()
+
+
+def open_code(standing: Sequence[PendingRedemption]) -> PendingRedemption | None:
+    """The delayed code that another delayed one ends. The database keeps it that there is one."""
+    return next((row for row in standing if row.delayed and row.state == State.ISSUED), None)
+
+
+def check_ends(older: PendingRedemption | None, agreed: Agreed | None) -> Ending | None:
+    """Raises EndsOpenCode where the associate did not agree that this very one ends."""
+    if older is None:
+        return None
+    if agreed is None or agreed.redemption_id != older.id:
+        raise EndsOpenCode(older)
+    return Ending(older, agreed.withdrawn)
+
+
+def why_it_stays(older: PendingRedemption) -> str:
+    if older.state != State.ISSUED:
+        return "Its open code has just ended otherwise. Look the member up again."
+    if older.claimed_used_at is not None:
+        return (
+            f"A till said that a sale with the code {older.code} was completed. "
+            "Wait until that sale has arrived, or ask a manager."
+        )
+    return f"The code {older.code} is still on a sale. Take it off there first."
+
+
+# After the sale
+
+
+def note_told(sale: str) -> None:
+    """The engine took the order, or will never be told of it: the points must go now.
+
+    `sale` is the order's id. They are looked for when it had the time to do its part.
+    """
+    not_seen = [Deduction.DUE, Deduction.MISSING]
+    used = PendingRedemption.objects.filter(sale=sale, state=State.USED, deduction__in=not_seen)
+    used.update(deduction=Deduction.TOLD, next_check_at=Now() + settle_time())
+
+
+def see_whether_gone(engine: Yotpo, redemption: PendingRedemption) -> None:
+    """Read once whether the points went. Raises nothing; `deduction` tells."""
+    if not redemption.claim(2 * deadline() + MARGIN):
+        return
+    try:
+        sight = look(engine, redemption)
+    except OutsideError as error:
+        log.warning("redemption.unreadable", redemption=str(redemption.id), error=str(error))
+        note_seen(redemption, wait=settle_time())
+        return
+    if points_went(redemption, sight):
+        note_seen(redemption, deduction=Deduction.GONE, engine_words="")
+    elif sight.customer.history is None:
+        note_seen(redemption)
+    else:
+        words = likely_cause(redemption, sight)
+        note_seen(redemption, deduction=Deduction.MISSING, engine_words=words)
+        log.error("redemption.points_not_gone", redemption=str(redemption.id))
+
+
+def note_seen(
+    redemption: PendingRedemption, *, wait: timedelta = LOOK_AGAIN, **changes: Any
+) -> None:
+    """Unless it was moved meanwhile, as by a void. It is looked at again after `wait`."""
+    same = PendingRedemption.objects.filter(
+        pk=redemption.pk, state=State.USED, deduction=redemption.deduction
+    )
+    same.update(next_check_at=Now() + wait, **changes)
+    redemption.refresh_from_db()
+
+
+def likely_cause(redemption: PendingRedemption, sight: Sight) -> str:
+    """For a person. The engine tells none."""
+    balance = sight.customer.points_balance
+    if balance < redemption.points:
+        return f"The points did not go: it takes {redemption.points}, the member has {balance}."
+    return (
+        "The points did not go. Most likely the account counts only orders of another status word "
+        f'than "{STATUS}", which ours have; or the engine was not told of the sale, or had ended '
+        "the code."
+    )

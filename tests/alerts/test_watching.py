@@ -1,0 +1,247 @@
+"""Alerts follow from what the watches give: raised once, grouped, cleared, muted, set aside."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from alerts.models import Alert, Mute, Recipient, State
+from alerts.watching import KEPT, prune, set_aside, watch
+from audit.models import Entry
+from outbox.models import Delivery
+from stores.models import Installation
+from tests.alerts.conftest import low
+
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
+
+
+@pytest.fixture(autouse=True)
+def _somebody_listens(settings):
+    settings.ALERT_EMAILS = ["desk@example.com"]
+
+
+@pytest.fixture
+def boss(db):
+    """Logged in without a password: to hash one takes longer than the test."""
+    client = Client()
+    user = User.objects.create(username="boss", is_staff=True, is_superuser=True)
+    client.force_login(user)
+    return client
+
+
+def states():
+    return list(Alert.objects.order_by("pk").values_list("subject", "state"))
+
+
+def test_what_is_seen_again_is_one_alert_and_told_once(look):
+    told = look(low())
+    again = look(low())
+
+    assert states() == [("7", "open")]
+    assert len(told) == 1
+    assert again == []
+
+
+def test_many_at_once_are_one_mail(look):
+    told = look(*(low(str(number)) for number in range(30)))
+
+    assert len(told) == 1
+    assert len(told[0].payload["raised"]) == 30
+
+
+def test_two_of_one_kind_and_subject_are_added_up(look):
+    early = timezone.now() - timedelta(hours=3)
+    look(low(count=2), low(count=3, since=early))
+
+    alert = Alert.objects.get()
+    assert (alert.count, alert.since) == (5, early)
+
+
+def test_what_is_gone_clears_by_itself_and_comes_back_as_a_new_one(look):
+    look(low())
+    look()
+    assert states() == [("7", "cleared")]
+    look(low())
+    assert states() == [("7", "cleared"), ("7", "open")]
+
+
+def test_what_flickers_stays_one_alert(look, settings):
+    settings.ALERT_CALM_SECONDS = 600.0
+    look(low())
+    look()
+    assert Alert.objects.get().gone_since is not None
+    told = look(low())
+
+    assert told == []
+    assert (Alert.objects.get().state, Alert.objects.get().gone_since) == ("open", None)
+
+
+def test_words_and_counts_follow_without_being_told_again(look):
+    look(low())
+    told = look(low(count=9))
+
+    assert told == []
+    assert Alert.objects.get().count == 9
+
+
+def test_people_are_reminded_once_a_day(look):
+    look(low())
+    Alert.objects.update(told_at=timezone.now() - timedelta(hours=25))
+    first, second = look(low()), look(low())
+
+    assert [told.payload["still"] for told in first] == [[Alert.objects.get().pk]]
+    assert second == []
+
+
+def test_the_muted_are_shown_and_told_when_the_mute_ends(look):
+    mute = Mute.objects.create(
+        kind="pool.low", until=timezone.now() + timedelta(hours=1), reason="Codes are on their way"
+    )
+    assert look(low()) == []
+    assert states() == [("7", "open")]
+    assert not Alert.objects.heard().exists()
+    mute.until = timezone.now() - timedelta(seconds=1)
+    mute.save()
+    assert len(look(low())) == 1
+
+
+def test_a_mute_of_one_subject_leaves_the_others(look):
+    soon = timezone.now() + timedelta(hours=1)
+    Mute.objects.create(kind="pool.low", subject="7", until=soon, reason="Known")
+    told = look(low("7"), low("8"))
+
+    assert told[0].payload["raised"] == [Alert.objects.get(subject="8").pk]
+
+
+def test_what_is_set_aside_comes_back_when_it_grows(look):
+    look(low(count=2))
+    assert set_aside(Alert.objects.all()) == 1
+    assert look(low(count=2)) == []
+    assert states() == [("7", "set_aside")]
+    assert len(look(low(count=3))) == 1
+    assert states() == [("7", "open")]
+
+
+def test_what_is_gone_is_cleared_when_it_is_set_aside(look, settings):
+    settings.ALERT_CALM_SECONDS = 600.0
+    look(low())
+    look()
+    set_aside(Alert.objects.all())
+    assert states() == [("7", "cleared")]
+
+
+def test_a_watch_that_fails_leaves_its_alerts_and_is_one(look, settings, monkeypatch):
+    look(low())
+    monkeypatch.setattr("tests.alerts.conftest.present", lambda: 1 / 0)
+    look()
+
+    assert Alert.objects.get(kind="pool.low").state == State.OPEN
+    assert Alert.objects.get(kind="watch.failed").subject == "tests.alerts.conftest.present"
+
+
+def test_a_recipient_of_one_installation_hears_of_it_and_of_what_concerns_all(look, settings):
+    settings.ALERT_EMAILS = []
+    for name in ("shop", "other"):
+        Installation.objects.create(id=name, name=name)
+    Recipient.objects.create(label="Shop", email="a@example.com", installation_id="shop")
+    Recipient.objects.create(label="Other", email="b@example.com", installation_id="other")
+    Recipient.objects.create(label="Gone", email="c@example.com", is_active=False)
+    told = look(low("1", installation="shop"), low("2"))
+
+    assert [len(one.payload["raised"]) for one in told] == [1, 2]
+
+
+def test_a_look_costs_a_handful_of_queries_whatever_there_is(look, settings):
+    look(*(low(str(number)) for number in range(50)))
+    with CaptureQueriesContext(
+        connection,
+    ) as asked:
+        watch()
+    statements = [one["sql"] for one in asked if "SAVEPOINT" not in one["sql"]]
+    assert len(statements) == 2
+
+
+def test_the_rooms_watches_ask_once_each(settings, db):
+    settings.ALERT_EMAILS = []
+    with CaptureQueriesContext(connection) as asked:
+        watch()
+    statements = [one["sql"] for one in asked if "SAVEPOINT" not in one["sql"]]
+    assert len(statements) <= 2 * len(settings.ALERT_WATCHES) + 2
+
+
+def test_what_was_over_long_ago_is_forgotten(look):
+    look(low("old"))
+    look(low("new"))
+    look()
+    Alert.objects.filter(subject="old").update(cleared_at=timezone.now() - 2 * KEPT)
+    prune()
+
+    assert [subject for subject, _ in states()] == ["new"]
+
+
+class TestAdmin:
+    def test_the_index_says_how_many_are_open(self, look, boss):
+        assert "open alert" not in boss.get("/admin/").content.decode()
+        look(low("1"), low("2"))
+        assert "2 open alerts" in boss.get("/admin/").content.decode()
+
+    def test_open_ones_come_first(self, look, boss):
+        look(low("1"))
+        look(low("2"))
+        answer = boss.get("/admin/alerts/alert/")
+        assert [row.subject for row in answer.context["cl"].result_list] == ["2", "1"]
+
+    def test_setting_aside_is_in_the_trail(self, look, boss):
+        look(low())
+        chosen = {"action": "set_aside", "_selected_action": Alert.objects.get().pk}
+        boss.post("/admin/alerts/alert/", chosen)
+        assert states() == [("7", "set_aside")]
+        assert Entry.objects.filter(act="alert.set_aside").count() == 1
+
+    def test_a_mute_needs_a_reason_and_a_time_to_come(self, look, boss):
+        look(low())
+        page = boss.get(f"/admin/alerts/alert/{Alert.objects.get().pk}/change/")
+        assert "/admin/alerts/mute/add/?kind=pool.low&amp;subject=7" in page.content.decode()
+        past = {"kind": "pool.low", "until_0": "2020-01-01", "until_1": "12:00", "reason": ""}
+        answer = boss.post("/admin/alerts/mute/add/", past)
+        assert set(answer.context["adminform"].form.errors) == {"until", "reason"}
+        good = {**past, "until_0": "2999-01-01", "reason": "Known"}
+        assert boss.post("/admin/alerts/mute/add/", good).status_code == 302
+        assert Entry.objects.filter(act="mute.added").count() == 1
+
+    def test_a_recipient_is_one_good_address(self, boss):
+        for address in (
+            "",
+            "http://example.com/x y",
+            "https://user:pass@example.com",
+            "https://127.0.0.1:0/",
+            "https://10.0.0.1/",
+            "https://[::ffff:10.0.0.1]/",
+            "ftp://example.com",
+        ):
+            form = {"label": "X", "email": "", "url": address, "is_active": "on"}
+            answer = boss.post("/admin/alerts/recipient/add/", form)
+            assert answer.status_code == 200, address
+        assert not Recipient.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_that_look_at_once_tell_once(look, seen):
+    seen[:] = [low()]
+
+    def run(_worker):
+        try:
+            watch()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as workers:
+        list(workers.map(run, range(4)))
+
+    assert states() == [("7", "open")]
+    assert Delivery.objects.filter(kind="alert.email").count() == 1

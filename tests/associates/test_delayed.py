@@ -1,0 +1,115 @@
+"""The panel where points go with the order: what it promises, and which code another one ends."""
+
+import re
+
+import pytest
+
+from members.models import Member
+from redemptions.life import note_applied
+from redemptions.models import PendingRedemption
+from redemptions.states import Reason, State
+from sandbox.control import Sandbox
+from stores.models import Installation
+from tests.associates.panel import (
+    FIVE_OFF,
+    POINTS_FOR_DOLLARS,
+    Panel,
+    buttons,
+    code_of,
+    hidden,
+    text_of,
+    words,
+)
+
+pytestmark = pytest.mark.django_db
+
+GIVES_BACK = re.compile(r"points? (go|goes|come|comes|is|are) back|gives? the points? back")
+
+
+@pytest.fixture(autouse=True)
+def _delayed(installation: Installation) -> None:
+    installation.delayed_deduction = True
+    installation.save()
+
+
+def ask(panel: Panel, member: Member, offer: str = "Points for dollars"):
+    """The dialog of an offer, as a look-up shows it."""
+    button = buttons(panel.look_up("mara@example.com"))[offer]
+    return panel.post(f"members/{member.id}/ask", button)
+
+
+def test_the_screen_tells_what_can_be_spent(panel: Panel, redeemed: PendingRedemption) -> None:
+    shown = text_of(panel.look_up("mara@example.com"))
+    assert '<span class="number">640</span>' in shown
+    assert "500 points of them wait for a sale with a code that was made; 140 can be spent" in shown
+    assert "$5 off" in shown
+    assert "360 points missing" in shown
+
+
+def test_nothing_promises_points_that_never_went(
+    panel: Panel, mara: Member, redeemed: PendingRedemption
+) -> None:
+    where, who = f"redemptions/{redeemed.id}", {"member": str(mara.id)}
+    issued = text_of(panel.get(where, who))
+    assert "500 points go when the sale is complete" in issued
+    undone = text_of(panel.post(f"{where}/undo", who))
+    assert "No points were taken" in undone
+    assert not GIVES_BACK.search(issued + undone)
+
+
+def test_the_dialog_says_which_code_it_ends(
+    panel: Panel, mara: Member, redeemed: PendingRedemption
+) -> None:
+    dialog = ask(panel, mara)
+    assert "This ends code" in text_of(dialog)
+    assert redeemed.code in text_of(dialog)
+    fields = {name: hidden(dialog, name) for name in ("act", "ends", "another")}
+
+    answer = panel.redeem(**fields, points="37")
+
+    redeemed.refresh_from_db()
+    assert (redeemed.state, redeemed.reason) == (State.CANCELLED, Reason.REPLACED)
+    assert code_of(answer) not in {"", redeemed.code}
+
+
+def test_one_made_meanwhile_is_asked_about(panel: Panel, mara: Member) -> None:
+    dialog = ask(panel, mara)
+    panel.redeem(panel.act(mara, FIVE_OFF))
+    shown = {name: hidden(dialog, name) for name in ("act", "shown")}
+
+    asked = panel.redeem(**shown, points="37")
+
+    assert (asked.status_code, "This ends code" in text_of(asked)) == (409, True)
+    assert PendingRedemption.objects.count() == 1
+
+
+def test_one_on_a_sale_is_ended_when_the_till_took_it_off(
+    panel: Panel, mara: Member, redeemed: PendingRedemption
+) -> None:
+    note_applied(redeemed)
+    dialog = ask(panel, mara)
+    assert 'data-on-sale="1"' in text_of(dialog)
+    fields = {name: hidden(dialog, name) for name in ("act", "ends", "another")}
+
+    refused = panel.redeem(**fields, points="37")
+    assert refused.status_code == 409
+    assert "still on a sale. Take it off there first" in words(refused)
+
+    assert code_of(panel.redeem(**fields, points="37", withdrawn="1"))
+
+
+@pytest.mark.parametrize("ends", ["nothing", "0b5f7b6e"])
+def test_an_id_that_is_none_is_refused(panel: Panel, mara: Member, ends: str) -> None:
+    assert panel.redeem(panel.act(mara, POINTS_FOR_DOLLARS), ends=ends).status_code == 400
+
+
+def test_elsewhere_the_dialog_ends_nothing(
+    panel: Panel,
+    mara: Member,
+    redeemed: PendingRedemption,
+    installation: Installation,
+    sandbox: Sandbox,
+) -> None:
+    installation.delayed_deduction = False
+    installation.save()
+    assert "This ends code" not in text_of(ask(panel, mara))
