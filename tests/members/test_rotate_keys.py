@@ -23,6 +23,7 @@ from members.models import Member
 from offers.models import Batch, Part, Pool
 from sales.models import Sale
 from stores.models import Installation
+from webhooks.models import Webhook
 
 pytestmark = pytest.mark.database
 
@@ -129,6 +130,8 @@ def test_nothing_encrypted_is_left_behind(
     pool = Pool.objects.create(option_id=1, name="Tote")
     batch = Batch.objects.create(pool=pool, name="codes.csv", size=1)
     Part.objects.create(batch=batch, number=1, size=1, codes="T-1", sample="T-1")
+    told = {"raw": "{}", "digest": "1", "topic": "loyalty/opt_in", "state": "waiting"}
+    Webhook.objects.create(installation=installation, source="yotpo", event="all", **told)
     add_new_key(settings)
     settings.BLIND_INDEX_KEY = NEW_INDEX_KEY
     rotate()
