@@ -17,6 +17,7 @@ from reconciliation.found import Found
 from reconciliation.kinds import Kind
 from reconciliation.ordering import compare_orders
 from reconciliation.ours import Corrected, Ours
+from redemptions.delayed import likely_cause
 from redemptions.evidence import (
     GIVEN_BACK,
     Sight,
@@ -27,18 +28,21 @@ from redemptions.evidence import (
     is_ours,
     is_reversal_row,
     plain,
+    points_went,
     rows_since,
     suspects,
     unexplained_points,
 )
 from redemptions.models import PendingRedemption
-from redemptions.states import UNDER_WAY, Reason, State
+from redemptions.states import UNDER_WAY, Deduction, Reason, State
 from redemptions.timing import WHOLE_SECONDS
 
 # An engine that acts later than this after it was asked does something else.
 ACTS_WITHIN = timedelta(hours=1)
 # What settling, a reversal or a manager has not ended yet is theirs.
 OPEN_MATTERS = (*UNDER_WAY, State.DISPUTED, State.REVERSING)
+# The order was told, and nobody has let the points go or had them taken.
+NOT_GONE = (Deduction.TOLD, Deduction.MISSING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,34 +233,20 @@ def elsewhere(redemption: PendingRedemption, record: CodeRecord) -> Found:
 
 
 def compare_delayed(case: Case, redemption: PendingRedemption) -> None:
-    """Its points go when its order is processed."""
+    """Its points go when its order is processed. A manager decides it at the redemption itself."""
     order = next((o for o in case.ours.orders if o.sale.order_id == redemption.sale), None)
     if order is None or not case.is_settled(order.done_at):
         return
-    told = order.attempts[0] + case.sight.skew - WHOLE_SECONDS
-    unnamed = [
-        row
-        for row in case.left
-        if row.points == -redemption.points
-        and row.status.lower() not in GIVEN_BACK
-        and not has_code(row)
-        and (at := time_of(row)) is not None
-        and at >= told
-    ]
-    if unnamed:
-        case.explain(unnamed[0])
-        return
-    case.found.append(
-        of_redemption(
-            Kind.DELAYED_NOT_TAKEN,
-            redemption,
-            "The engine accepted the order with this code and took no points for it: the order's "
-            "status word is not the one at which its account takes them, or too few were left.",
-            theirs={"balance": case.sight.customer.points_balance},
-            points=-redemption.points,
-            sale_id=order.sale.pk,
+    if redemption.deduction in NOT_GONE and not points_went(redemption, case.sight):
+        case.found.append(
+            of_redemption(
+                Kind.DELAYED_NOT_TAKEN,
+                redemption,
+                likely_cause(redemption, case.sight),
+                theirs={"balance": case.sight.customer.points_balance},
+                sale_id=order.sale.pk,
+            )
         )
-    )
 
 
 # Points that we gave back
@@ -272,19 +262,28 @@ def compare_reversed(case: Case, redemption: PendingRedemption) -> None:
         "balance": case.sight.customer.points_balance,
         "balance before": redemption.balance_before_reversal,
     }
-    if times is not None and times > 1:
+    if times is None:
+        return
+    by_hand = made_good(case, redemption)
+    times += by_hand
+    if times > 1:
         case.found.append(
             of_redemption(
                 Kind.GIVEN_BACK_TWICE,
                 redemption,
-                "The cancellation was asked for again after its answer was lost, and the engine "
-                "did it each time." + ("" if by_rows else " Only the balance shows it."),
+                (
+                    "The engine gave them back after all, and a correction of ours had given them."
+                    if by_hand
+                    else "The cancellation was asked for again after its answer was lost, and the "
+                    "engine did it each time."
+                )
+                + ("" if by_rows else " Only the balance shows it."),
                 theirs=facts | {"times": times},
                 points=-redemption.points * (times - 1),
                 is_certain=by_rows,
             )
         )
-    elif given_back(redemption, case.sight, alone=alone) is False:
+    elif times == 0 and given_back(redemption, case.sight, alone=alone) is False:
         case.found.append(
             of_redemption(
                 Kind.NOT_GIVEN_BACK,
@@ -294,6 +293,12 @@ def compare_reversed(case: Case, redemption: PendingRedemption) -> None:
                 points=redemption.points,
             )
         )
+
+
+def made_good(case: Case, redemption: PendingRedemption) -> int:
+    """How often corrections of ours have given its points, less how often they took them."""
+    mine = [c for c in case.ours.corrections if c.repaired_id == str(redemption.id)]
+    return sum(c.points for c in mine) // redemption.points
 
 
 def times_given_back(

@@ -39,13 +39,17 @@ class OrderTold:
 
 @dataclass(frozen=True, slots=True)
 class Corrected:
-    """Points given or taken by hand; `title` is found in the member's history."""
+    """Points given or taken by hand; `title` is found in the member's history.
+
+    Of a dispute (`redemption_id`) or of a difference that is about a redemption (`repaired_id`).
+    """
 
     delivery_id: int
     title: str
     points: int
     done_at: datetime
-    redemption_id: str
+    redemption_id: str = ""
+    repaired_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +173,7 @@ def corrections_of(
                 delivery.payload["points"],
                 delivery.changed_at,
                 delivery.payload.get("redemption", ""),
+                delivery.payload.get("repaired", ""),
             )
         )
     return found

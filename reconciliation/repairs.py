@@ -62,11 +62,16 @@ CORRECTED = {
     Kind.NOT_GIVEN_BACK,
     Kind.GIVEN_BACK_TWICE,
     Kind.GIVEN_BACK_UNASKED,
-    Kind.DELAYED_NOT_TAKEN,
     Kind.OTHER_COST,
     Kind.ORDER_TWICE,
     Kind.CORRECTION_MISSING,
     Kind.CORRECTION_TWICE,
+}
+
+
+NO_REPAIR = {
+    Kind.DELAYED_NOT_TAKEN: "Its redemption asks for a manager: have the points taken, or let them "
+    "go, there.",
 }
 
 
@@ -104,7 +109,7 @@ def preview(engine: Yotpo, difference: Difference) -> Preview:
 def described(found: Found, balance: int) -> Preview:
     repair = repair_of(found)
     moved = 0
-    words = "There is no safe repair. Look at both sides, then mark it as seen."
+    words = NO_REPAIR.get(found.kind, "There is no safe repair. Look at both sides.")
     if repair == Repair.CORRECT:
         moved = found.points
         verb = "given" if moved > 0 else "taken"
@@ -179,6 +184,8 @@ def carry_out(row: Difference, decided: Preview) -> State:
     match decided.repair:
         case Repair.CORRECT:
             payload = {"member": str(row.member_id), "points": decided.found.points}
+            if decided.found.redemption_id is not None:
+                payload["repaired"] = str(decided.found.redemption_id)
             promise(CORRECTION, row, payload, order_of_member(row.member_id))
             return State.REPAIRING
         case Repair.SEND_ORDER:

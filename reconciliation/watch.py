@@ -11,8 +11,10 @@ from reconciliation.models import Difference
 
 
 def watch_differences() -> Iterator[Condition]:
-    """One for each kind. What is explained needs nobody."""
-    rows = Difference.objects.filter(state=State.OPEN).order_by().values_list("kind")
+    """One for each kind. What is explained needs nobody; points that did not go with an order, the
+    redemptions' own watch tells of."""
+    open_ones = Difference.objects.filter(state=State.OPEN).exclude(kind=Kind.DELAYED_NOT_TAKEN)
+    rows = open_ones.order_by().values_list("kind")
     page = reverse("admin:reconciliation_difference_changelist")
     for kind, count, since in rows.annotate(Count("pk"), Min("first_seen_at")):
         yield Condition(

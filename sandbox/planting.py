@@ -54,8 +54,8 @@ PLANTS: Mapping[str, Plant] = {
 def plant(work: Work, acts: list[Any]) -> list[Any]:
     """What each act answered, in their order; all in one transaction.
 
-    `do` names the act, `ago` says how many seconds ago it was, `switches` how the engine behaved
-    then. A value `$3.code` stands for the field of the third act's answer, counted from 0.
+    `do` names the act, `at` when it was in seconds since 1970 (else now), `switches` how the
+    engine behaved then. `$2.code` is the field of the third act's answer: they count from 0.
     """
     answers: list[Any] = []
     for act in acts:
@@ -76,10 +76,10 @@ def _plant(work: Work, params: Params) -> Any:
 
 
 def _switches_of(switches: Switches, params: Params) -> Switches:
-    ago = params.whole("ago") or 0
-    told = params.get("switches") or {}
-    then = changed(switches, told)
-    return replace(then, clock_skew_seconds=then.clock_skew_seconds - ago)
+    then = changed(switches, params.get("switches") or {})
+    at = params.whole("at")
+    behind = time.time() - at if at is not None else 0
+    return replace(then, clock_skew_seconds=then.clock_skew_seconds - behind)
 
 
 def _filled(act: Any, answers: list[Any]) -> dict[str, Any]:

@@ -306,6 +306,29 @@ def test_second_cancellation(sandbox: Sandbox, speak: Speak, answer: str, status
     assert sandbox.balance(MARA) == 640
 
 
+def test_a_cancellation_that_does_nothing_and_one_that_is_done_again(
+    sandbox: Sandbox, speak: Speak
+) -> None:
+    sandbox.switch(first_cancellation="ignore", second_cancellation="again")
+    made = redeem(speak).json
+    assert cancel(speak, made).status == 200
+    assert sandbox.balance(MARA) == 140
+    sandbox.switch(first_cancellation="ok")
+    cancel(speak, made)
+    cancel(speak, made)
+    assert sandbox.balance(MARA) == 1140
+
+
+def test_what_is_planted_follows_the_rules_at_its_own_time(sandbox: Sandbox, speak: Speak) -> None:
+    order = {"do": "order", "at": 1_777_000_000, "customer_email": MARA, "order_id": "PLANTED"}
+    paid = {"total_amount_cents": 1000, "currency_code": "USD", "status": "paid"}
+    redeemed = {"do": "redeem", "email": MARA, "option_id": 90121}
+    undone = {"do": "cancel", "id": "$1.id", "code": "$1.code"}
+    sandbox.plant([order | paid, redeemed, undone])
+    assert sandbox.balance(MARA) == 650
+    assert "2026-04-24T03:06:40.000Z" in [row["at"] for row in sandbox.ledger(MARA)]
+
+
 @pytest.mark.parametrize(("answer", "balance"), [("ok", 650), ("refuse", 150)])
 def test_cancelling_a_used_code(sandbox: Sandbox, speak: Speak, answer: str, balance: int) -> None:
     sandbox.switch(cancel_used_code=answer)

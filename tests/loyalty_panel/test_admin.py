@@ -39,6 +39,7 @@ from database import encryption
 from members.models import Consent, Enrolment, LastKnown, Member
 from offers.models import Batch, Code, Part, Pool, Use
 from outbox.models import Attempt, Delivery, OutsideSystem, PeriodicJob
+from reconciliation.models import Cursor, Difference, Reading, Run
 from redemptions.models import PendingRedemption, Question, ToldCode
 from redemptions.states import State
 from sales.models import Sale
@@ -61,6 +62,7 @@ LEDGERS += [Entry, Sale, KeyedCall, OutsideSystem, Enrolment]
 LEDGERS += [PairingRequest, PinSession, Approval, Tries, Pin, Badge]
 LEDGERS += [LookUps, UsedToken, LaunchCode, Alert]
 LEDGERS += [Webhook, ToldCode, Question]
+LEDGERS += [Cursor, Difference, Reading, Run]
 LEDGERS += [Batch, Part, Code, Use]
 # Issued and revoked, and never changed.
 ISSUED = [ApiKey, WebhookSecret, LaunchSecret]
@@ -125,6 +127,9 @@ def rows(client: Client, till: Till, ana: Associate) -> Rows:
     made += [Enrolment.objects.create(installation=installation, **waits)]
     made += [OutsideSystem.objects.create(system="yotpo")]
     made += rows_of_a_paired_till(till, ana)
+    made += [Difference.objects.create(member=member, kind="late_commit"), Run.objects.create()]
+    made += [Reading.objects.create(member=member, covers=timezone.now())]
+    made += [Cursor.objects.create(name="members")]
     made += rows_of_alerts()
     made += rows_of_what_was_told(installation, redemption)
     made += rows_of_a_pool()

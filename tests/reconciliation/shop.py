@@ -20,7 +20,7 @@ from outbox.states import State as Told
 from reconciliation.kinds import Kind
 from reconciliation.ours import CORRECTION, order_of_member
 from redemptions.models import PendingRedemption
-from redemptions.states import Reason, State
+from redemptions.states import Deduction, Reason, State
 from sales.models import ORDER, Sale
 from sandbox.control import Sandbox
 from stores.models import Installation
@@ -262,6 +262,7 @@ def delayed_and_taken(scene: Scene) -> tuple[Acts, Any]:
     def write(book: Book, member: Member, answers: list[Any]) -> None:
         made = answers[2]
         facts = {"code": made["code"], "engine_id": made["id"], "delayed": True}
+        facts["deduction"] = Deduction.TOLD
         sold = {"sale": again, "sold_at": book.ago(AFTER)}
         book.redemption(member, State.USED, reason=Reason.SOLD, **facts, **sold)
         book.sale(member, again, [AFTER])
@@ -302,7 +303,7 @@ def redeemed_online(scene: Scene) -> tuple[Acts, Any]:
 
 
 def bought_online(scene: Scene) -> tuple[Acts, Any]:
-    return [order(scene, f"WEB-{scene.number}", MADE)], lambda book, member, answers: None
+    return [order(scene, f"ONLINE-{scene.number}", MADE)], lambda book, member, answers: None
 
 
 def late_commit(scene: Scene) -> tuple[Acts, Any]:
@@ -443,9 +444,9 @@ def settle(sandbox: Sandbox, installation: Installation, all_lives: list[Life]) 
     }
     Member.objects.bulk_create(members.values(), 200)
     for some in chunks(all_lives):
-        # Rows of ours are dated by the moment at which the engine counted back.
+        # Both count back from the same moment.
         book = Book(installation, datetime.now(UTC))
-        answers = sandbox.plant(numbered(some))
+        answers = sandbox.plant(numbered(some, int(book.now.timestamp())))
         for life in some:
             mine, answers = answers[: len(life.acts)], answers[len(life.acts) :]
             book.sale(members[life.email], f"S-{life.number}", [SALE])
@@ -460,20 +461,16 @@ def chunks(all_lives: list[Life]) -> Iterator[list[Life]]:
         yield some
 
 
-def numbered(some: list[Life]) -> Acts:
-    """A life names its own answers from 0; in one call they are counted through."""
+def numbered(some: list[Life], now: int) -> Acts:
+    """A life names its own answers from 0, and says how long ago; a call counts them through, and
+    dates them."""
     acts: Acts = []
     for life in some:
         first = len(acts)
-        acts += [
-            {
-                name: f"${first + int(value[1])}{value[2:]}" if is_answer(value) else value
-                for name, value in act.items()
-            }
-            for act in life.acts
-        ]
+        for act in life.acts:
+            facts = {name: value for name, value in act.items() if name != "ago"}
+            for name, value in facts.items():
+                if isinstance(value, str) and value.startswith("$"):
+                    facts[name] = f"${first + int(value[1])}{value[2:]}"
+            acts.append(facts | {"at": now - act["ago"]})
     return acts
-
-
-def is_answer(value: object) -> bool:
-    return isinstance(value, str) and value.startswith("$")

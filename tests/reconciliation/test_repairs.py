@@ -10,11 +10,13 @@ from django.test import Client
 from django.urls import reverse
 
 from audit.models import Entry
+from audit.record import By, Who
 from outbox.models import Delivery
 from outbox.states import UNFINISHED
 from reconciliation.job import run_once
 from reconciliation.kinds import Kind, State
 from reconciliation.models import Difference, Reading
+from reconciliation.repairs import CannotRepair, confirm, dismiss, preview
 from reconciliation.watch import watch_differences
 from redemptions.models import PendingRedemption
 from redemptions.settling import see_to_all
@@ -151,6 +153,50 @@ def test_a_repair_that_did_not_help_is_open_again_and_can_be_tried_once_more(
     assert sandbox.balance("member1@example.com") == 2000 + 42 + 42
 
 
+def test_of_two_managers_at_once_one_repairs_it(lived, engine, deliveries, sandbox):
+    difference = lived(shop.not_given_back, Kind.NOT_GIVEN_BACK)
+    same = Difference.objects.get(pk=difference.pk)
+    shown = preview(engine, difference).fingerprint
+    by = By(Who.machine("a manager"), reason="seen by hand")
+    confirm(engine, difference, shown, by)
+    with pytest.raises(CannotRepair, match="Somebody else was quicker"):
+        confirm(engine, same, shown, by)
+    with pytest.raises(CannotRepair, match="not open any more"):
+        dismiss(same, by)
+    deliveries()
+    assert sandbox.balance("member1@example.com") == 2000 + 42
+    assert Delivery.objects.filter(kind="correction").count() == 1
+
+
+def test_a_correction_whose_answer_was_lost_is_not_made_twice(
+    lived, manager, deliveries, sandbox, engine
+):
+    difference = lived(shop.not_given_back, Kind.NOT_GIVEN_BACK)
+    sandbox.fault("POST /points/adjust", "drop_after")
+    repair(manager, difference)
+    deliveries()
+    difference.refresh_from_db()
+    assert difference.state == State.REPAIRED
+    assert sandbox.balance("member1@example.com") == 2000 + 42
+
+
+def test_a_correction_that_the_engine_refused_is_open_again_and_can_be_sent_again(
+    lived, manager, deliveries, sandbox
+):
+    difference = lived(shop.not_given_back, Kind.NOT_GIVEN_BACK)
+    sandbox.fault("POST /points/adjust", "status", status=422, body={"error": "no"}, times=1)
+    repair(manager, difference)
+    deliveries()
+    difference.refresh_from_db()
+    assert difference.state == State.OPEN
+    repair(manager, difference)
+    deliveries()
+    difference.refresh_from_db()
+    assert difference.state == State.REPAIRED
+    assert sandbox.balance("member1@example.com") == 2000 + 42
+    assert Delivery.objects.filter(kind="correction").count() == 1
+
+
 def test_facts_that_changed_since_the_preview_ask_again(lived, manager, sandbox):
     difference = lived(shop.not_given_back, Kind.NOT_GIVEN_BACK)
     address = reverse("admin:reconciliation_repair", args=[difference.pk])
@@ -173,6 +219,25 @@ def test_a_correction_is_not_sent_where_the_points_came_back_meanwhile(
     assert difference.state == State.GONE
     assert sandbox.balance("member1@example.com") == 2000 + 42
     assert Delivery.objects.get(kind="correction").state == "withdrawn"
+
+
+def test_points_that_come_back_after_their_correction_are_taken_again(
+    lived, manager, deliveries, sandbox, engine
+):
+    difference = lived(shop.not_given_back, Kind.NOT_GIVEN_BACK)
+    repair(manager, difference)
+    deliveries()
+    made = PendingRedemption.objects.get()
+    engine.approve_cancellation(made.engine_id, made.code)
+    assert sandbox.balance("member1@example.com") == 2000 + 42 + 500
+    assert read_again(engine, difference).state == State.REPAIRED
+    twice = Difference.objects.get(kind=Kind.GIVEN_BACK_TWICE)
+    assert "a correction of ours" in twice.cause
+    repair(manager, twice)
+    deliveries()
+    assert sandbox.balance("member1@example.com") == 2000 + 42
+    assert read_again(engine, twice).state == State.REPAIRED
+    assert Difference.objects.count() == 2
 
 
 def test_a_difference_goes_by_itself(lived, sandbox, engine):
