@@ -46,6 +46,13 @@ class Command(BaseCommand):
             metavar="URL",
             help="tell the sandbox there where this installation's webhooks go",
         )
+        parser.add_argument(
+            "--then",
+            action="append",
+            default=[],
+            metavar="COMMAND",
+            help="run this one, too: rooms above seed what is theirs",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.DEMO:
@@ -71,6 +78,8 @@ class Command(BaseCommand):
                 )
         if options["sandbox"]:
             listen_to(options["sandbox"], installation)
+        for command in options["then"]:
+            call_command(command)
         self.stdout.write(f"Demo installation ready. Admin log-in: {MANAGER} / {PASSWORD}")
 
 
