@@ -63,7 +63,7 @@ MUTANTS = [
         (
             Change(
                 "redemptions/actions.py",
-                "        write_down(redemption, by)\n    except CannotRedeem:",
+                "        write_down(redemption, by, standing, ending)\n    except CannotRedeem:",
                 "    except CannotRedeem:",
             ),
             Change(
