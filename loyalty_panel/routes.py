@@ -4,8 +4,7 @@ from dataclasses import replace
 
 from django.conf import settings
 
-from alerts.promising import EMAIL
-from alerts.promising import WEBHOOK as ALERT_WEBHOOK
+from alerts.promising import EMAIL, WEBHOOK
 from alerts.telling import tell_by_mail, tell_by_webhook
 from connectors.wire import tls_context
 from connectors.yotpo import webhook
@@ -22,7 +21,7 @@ from members.engine import engine
 from members.keeping import BIRTHDAY, ENROLMENT
 from members.telling import MEMBER_READING, figures_changed, read_anew
 from offers.filling import CODES, flight_of_part, is_part_seen, note_confirmed, tell_part
-from offers.told_stock import told_low
+from offers.telling import stock_told
 from outbox.limits import fresh_limits
 from outbox.routes import Route
 from reconciliation.ours import CORRECTION, ORDER_AGAIN
@@ -44,7 +43,7 @@ from sales.orders import (
     tell_refund,
 )
 from webhooks.handling import Handler, handle, note_handled, note_parked
-from webhooks.keeping import WEBHOOK
+from webhooks.keeping import TOLD
 
 DELIVERIES: dict[str, Route] = {
     ORDER: Route(
@@ -89,8 +88,8 @@ DELIVERIES: dict[str, Route] = {
     ),
     # Told twice they are read twice, and no more: a mail says so, a webhook has an id.
     EMAIL: Route(call=tell_by_mail, system="mail", idempotent=True),
-    ALERT_WEBHOOK: Route(call=tell_by_webhook, system="alert_webhook", idempotent=True),
-    WEBHOOK: Route(
+    WEBHOOK: Route(call=tell_by_webhook, system="alert_webhook", idempotent=True),
+    TOLD: Route(
         call=handle, system="webhooks", on_done=note_handled, on_parked=note_parked, idempotent=True
     ),
     MEMBER_READING: Route(call=read_anew, system="yotpo", idempotent=True),
@@ -113,7 +112,7 @@ WEBHOOKS: dict[str, dict[str, Handler]] = {
     "yotpo": {
         webhook.REDEMPTION_CREATED: redemption_told,
         webhook.CANCELLATION_REQUEST: cancellation_asked,
-        webhook.BELOW_THRESHOLD: told_low,
+        webhook.BELOW_THRESHOLD: stock_told,
         webhook.POINTS_EARNED: figures_changed,
         webhook.OPT_IN: figures_changed,
         **dict.fromkeys(webhook.TIERS, figures_changed),

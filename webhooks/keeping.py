@@ -16,7 +16,7 @@ from webhooks.models import NOT_HANDLED, State, Webhook
 
 log = structlog.get_logger(__name__)
 
-WEBHOOK = "webhook"
+TOLD = "told_by_webhook"
 # A row without its body still tells a late repeat from something new.
 ROWS_KEPT = timedelta(days=400)
 A_PASS = 1000
@@ -87,7 +87,7 @@ def again(came: Webhook) -> Webhook:
 def promise(row: Webhook, order_by: str = "") -> None:
     """In the transaction that says that it waits."""
     enqueue(
-        kind=WEBHOOK,
+        kind=TOLD,
         key=key_of(row),
         installation_id=row.installation_id,
         payload={"webhook": str(row.pk), "topic": row.topic},
@@ -97,7 +97,7 @@ def promise(row: Webhook, order_by: str = "") -> None:
 
 def promise_again(row: Webhook) -> None:
     """A parked promise is the one to keep: those after it in its order wait for it."""
-    parked = find(WEBHOOK, key_of(row))
+    parked = find(TOLD, key_of(row))
     if parked is None or not send_again(parked):
         Webhook.objects.filter(pk=row.pk).update(runs=F("runs") + 1)
         row.refresh_from_db()

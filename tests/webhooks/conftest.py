@@ -10,6 +10,7 @@ from outbox.models import Delivery
 from outbox.states import State as Told
 from outbox.worker import deliver
 from stores.models import Installation
+from webhooks.keeping import TOLD
 from webhooks.views import buckets
 
 
@@ -50,7 +51,7 @@ def call(post: Post, secret: str) -> Post:
 def handle_all() -> None:
     """What the worker would do with everything that waits."""
     for _ in range(20):
-        waiting = Delivery.objects.filter(kind="webhook", state=Told.PENDING)
+        waiting = Delivery.objects.filter(kind=TOLD, state=Told.PENDING)
         if not waiting:
             return
         for delivery in waiting.order_by("pk"):

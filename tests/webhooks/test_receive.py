@@ -23,7 +23,7 @@ from redemptions.models import ToldCode
 from tests.webhooks.conftest import handle_all
 from tests.webhooks.examples import CREATED, EMAIL, EVENTS, LOW, NOT_OURS
 from webhooks import views
-from webhooks.keeping import prune
+from webhooks.keeping import TOLD, prune
 from webhooks.models import State, Webhook
 from webhooks.watches import watch_unhandled
 
@@ -72,7 +72,7 @@ def test_the_same_event_is_counted_and_not_kept_twice(post, id_in):
         handle_all()
 
     assert Webhook.objects.get().times == 3
-    assert Delivery.objects.filter(kind="webhook").count() == 1
+    assert Delivery.objects.filter(kind=TOLD).count() == 1
 
 
 def test_without_an_id_the_same_body_is_counted_until_it_was_handled(post):
