@@ -12,7 +12,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --system-certs --universal --generate-h
 	--custom-compile-command 'make requirements'
 
 .PHONY: help setup demo test long next harness mutants reconcile-check check format screenshots \
-	bench bench-money bench-redeem bench-quota bench-backlog requirements
+	bench bench-money bench-redeem bench-quota bench-backlog requirements webhooks-fuzz
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -84,3 +84,7 @@ requirements: setup  ## Pin what requirements*.in ask for (upgrade=1 takes the n
 		requirements-dev.in -o requirements-dev.txt
 	$(COMPILE) $(if $(upgrade),--upgrade) --python-version 3.13 --overrides requirements-next.in \
 		requirements-test.in -o requirements-next.txt
+
+webhooks-fuzz: setup  ## 10,000 mutated webhooks (n=10000): no 500, and nothing changes that should not
+	@LOYALTY_MODE=test WEBHOOK_EXAMPLES=$(or $(n),10000) $(BIN)/python -m pytest \
+		tests/webhooks/test_mutated.py -q -p no:randomly

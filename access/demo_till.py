@@ -59,10 +59,10 @@ def issued(installation: Installation) -> dict[str, str]:
     }
 
 
-def make_room(kind: type[Issued], installation: Installation) -> None:
+def make_room(kind: type[Issued], installation: Installation, label: str = LABEL) -> None:
     """What was issued for a file that was lost goes; where two of others are live, the older."""
     live = kind._default_manager.filter(installation=installation, revoked_at=None)
-    for row in live.filter(label=LABEL):
+    for row in live.filter(label=label):
         row.revoke()
     left = list(live.order_by("created_at"))
     if len(left) > 1:

@@ -145,6 +145,18 @@ class Hashed(Issued):
         return found
 
     @classmethod
+    def live_at(cls, installation_id: str) -> models.QuerySet[Self]:
+        """Those of an active installation, at most two: for comparing in constant time."""
+        rows = cls._default_manager.select_related("installation")
+        return rows.filter(
+            installation_id=installation_id, revoked_at=None, installation__is_active=True
+        ).order_by("slot")
+
+    def note_used(self) -> None:
+        """In memory, and written with others at most once a minute."""
+        last_used.put((type(self), self.pk), None)
+
+    @classmethod
     def live_of(cls, sha256: str) -> models.QuerySet[Self]:
         rows = cls._default_manager.select_related("installation")
         return rows.filter(sha256=sha256, revoked_at=None, installation__is_active=True)

@@ -1,22 +1,16 @@
-"""A body, read so that no two programs can read it differently (I-JSON, RFC 7493).
+"""A body, read strictly (connectors/strict_json.py), and what is said of one that is not right.
 
 What passes here can be stored in every database that we run on: a sale that could not be would be
 answered 500, and sent again and again.
 """
 
-import json
-import math
-import re
 from typing import Any, cast
 
 from django.http import HttpRequest
 from ninja.parser import Parser
 
 from api.problems import Problem
-
-DEEPEST = 32
-# PostgreSQL keeps neither.
-NO_CHARACTER = re.compile(r"[\x00\ud800-\udfff]")
+from connectors import strict_json
 
 
 class StrictParser(Parser):
@@ -35,56 +29,11 @@ def check_whole(request: HttpRequest) -> None:
 def read_json(body: bytes) -> Any:
     """UTF-8, with a byte order mark or without. Raises Problem."""
     try:
-        value = json.loads(
-            body.decode("utf-8-sig"),
-            parse_constant=refuse_constant,
-            parse_float=read_float,
-            object_pairs_hook=read_object,
-        )
-    except (ValueError, RecursionError):
-        raise malformed("The body must be one JSON object in UTF-8.") from None
-    check(value)
-    return value
-
-
-def malformed(words: str) -> Problem:
-    return Problem("malformed-json", words)
-
-
-def refuse_constant(_word: str) -> float:
-    raise malformed("JSON has no NaN and no Infinity. Leave the field out, or send null.")
-
-
-def read_float(digits: str) -> float:
-    number = float(digits)
-    if not math.isfinite(number):
-        raise malformed("The body has a number that is too large.")
-    return number
-
-
-def read_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Of a name that comes twice, one program takes the first and another the last."""
-    told = dict(pairs)
-    if len(told) < len(pairs):
-        raise malformed("The body names a field twice. Send each once.")
-    return told
-
-
-def check(value: Any, *place: str) -> None:
-    if isinstance(value, str):
-        check_text(value, place)
-    elif isinstance(value, dict | list):
-        if len(place) == DEEPEST:
-            raise malformed(f"The body is nested more than {DEEPEST} levels deep.")
-        for name, inner in value.items() if isinstance(value, dict) else enumerate(value):
-            check_text(str(name), place)
-            check(inner, *place, str(name))
-
-
-def check_text(text: str, place: tuple[str, ...]) -> None:
-    if NO_CHARACTER.search(text):
-        wrong = {
-            "field": ".".join(place) or "body",
-            "detail": "Leave out the NUL or half of a surrogate pair: neither is a character.",
-        }
-        raise Problem("invalid-fields", "Correct the fields named in errors.", errors=[wrong])
+        return strict_json.read_json(body)
+    except strict_json.BadText as error:
+        wrong = {"field": error.place, "detail": str(error)}
+        raise Problem(
+            "invalid-fields", "Correct the fields named in errors.", errors=[wrong]
+        ) from None
+    except strict_json.Malformed as error:
+        raise Problem("malformed-json", str(error)) from None

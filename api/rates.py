@@ -1,31 +1,26 @@
-"""How many requests a key may make: a bucket of tokens that fills up again.
+"""How many requests a key may make (access/buckets.py).
 
-Counted in this process alone, without a write to the database: each of WEB_CONCURRENCY processes
-gives out its share, so that a key never gets more than its limit. One that sends all of its
-requests over one connection is served by one process, and gets one share (docs/api.md says so).
+Each of WEB_CONCURRENCY processes gives out its share, so that a key never gets more than its limit.
+One that sends all of its requests over one connection is served by one process, and gets one share
+(docs/api.md says so).
 """
 
 import math
-import threading
 import time
 from dataclasses import dataclass
 
 from django.conf import settings
 
+from access import buckets as bucket_room
+from access.buckets import BUCKETS_KEPT, Left
 from api.problems import Problem
 
-# A bucket that has been left alone for so long is full again; so many are kept before a clean-up.
-BUCKETS_KEPT = 1000
+__all__ = ["BUCKETS_KEPT", "Allowance", "Buckets", "buckets", "take"]
 
 
 @dataclass(frozen=True, slots=True)
-class Allowance:
-    """What a key has left after a request. `wait` is how many seconds until there is one more."""
-
-    limit: int
-    remaining: int
-    wait: float
-    full_in: float
+class Allowance(Left):
+    """What a key has left after a request, as it is told."""
 
     @property
     def headers(self) -> dict[str, str]:
@@ -45,36 +40,10 @@ class Allowance:
             )
 
 
-class Buckets:
-    """`rate` tokens a second for each key, and at most `burst` at once."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._left: dict[str, tuple[float, float]] = {}
-
+class Buckets(bucket_room.Buckets):
     def take(self, key: str, now: float, *, rate: float, burst: int) -> Allowance:
-        with self._lock:
-            tokens = self._filled(key, now, rate, burst)
-            granted = tokens >= 1
-            tokens -= granted
-            self._left[key] = (tokens, now)
-            if len(self._left) > BUCKETS_KEPT:
-                self._drop_full(now, rate, burst)
-        wait = 0.0 if granted else (1 - tokens) / rate
-        return Allowance(burst, int(tokens), wait, (burst - tokens) / rate)
-
-    def _filled(self, key: str, now: float, rate: float, burst: int) -> float:
-        tokens, at = self._left.get(key, (float(burst), now))
-        return min(tokens + (now - at) * rate, burst)
-
-    def _drop_full(self, now: float, rate: float, burst: int) -> None:
-        full = [key for key in self._left if self._filled(key, now, rate, burst) >= burst]
-        for key in full:
-            del self._left[key]
-
-    def forget(self) -> None:
-        with self._lock:
-            self._left.clear()
+        left = super().take(key, now, rate=rate, burst=burst)
+        return Allowance(left.limit, left.remaining, left.wait, left.full_in)
 
 
 buckets = Buckets()

@@ -63,6 +63,10 @@ def coupon_context(redemption: PendingRedemption) -> dict[str, Any]:
         "taken_off": issued and redemption.withdrawn_at is not None,
         "lease": lease_words(redemption) if issued else None,
         "redemption": redemption,
+        "mark": mark_of(redemption),
+        "stopping": issued and redemption.stop_asked_at is not None,
+        "come_off": must_come_off(redemption),
+        "ended_by": redemption.reason,
         "waiting": redemption.state in WAITING,
         "under_way": redemption.state in UNDER_WAY,
         "worth": show_money(redemption.value_cents, redemption.currency)
@@ -71,6 +75,20 @@ def coupon_context(redemption: PendingRedemption) -> dict[str, Any]:
         "barcode": bars(redemption.code) if issued else None,
         "qr": qr(redemption.code) if issued else "",
     }
+
+
+def mark_of(redemption: PendingRedemption) -> str:
+    """Changes when the card must say something else of its own accord."""
+    return f"{redemption.state}-stop" if redemption.stop_asked_at else redemption.state
+
+
+def must_come_off(redemption: PendingRedemption) -> bool:
+    """Ended while it was on a sale, or to be ended there: the till is asked to take it off."""
+    if redemption.state == State.ISSUED:
+        return redemption.stop_asked_at is not None and redemption.withdrawn_at is None
+    ended = redemption.state in (State.CANCELLED, State.REVERSING, State.REVERSED)
+    by_others = redemption.reason in (Reason.BY_ENGINE, Reason.BY_SHOPPER)
+    return ended and by_others and redemption.withdrawn_at is None
 
 
 def lease_words(redemption: PendingRedemption) -> dict[str, Any]:

@@ -13,7 +13,6 @@ from associates.answers import by, screen
 from associates.views import find, read_ticket, show_coupon
 from audit.record import By, Where, Who
 from redemptions import life, tickets
-from redemptions.states import State
 from redemptions.tickets import Event, Ticket
 
 LONGEST_CODE = 255
@@ -64,7 +63,7 @@ def applied(request: PanelRequest, redemption_id: uuid.UUID) -> HttpResponse:
     redemption = find(request, redemption_id, request.POST.get("member", ""))
     if tickets.applied(redemption, read_ticket(request), told_by(request)):
         return show_coupon(request, redemption)
-    why = life.WHY_NOT.get(State(redemption.state), "It was never made.")
+    why = life.why_not(redemption)
     return show_coupon(request, redemption, undo_refused=TOO_LATE.format(why=why))
 
 

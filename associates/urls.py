@@ -12,6 +12,7 @@ urlpatterns = [
     path("members/<uuid:member_id>/ask", views.ask, name="ask"),
     path("redeem", views.redeem, name="redeem"),
     path("redemptions/<uuid:redemption_id>", views.coupon, name="coupon"),
+    path("redemptions/<uuid:redemption_id>/news", views.news, name="coupon-news"),
     path("redemptions/<uuid:redemption_id>/check", views.check, name="check"),
     path("redemptions/<uuid:redemption_id>/extend", views.extend, name="extend"),
     path("redemptions/<uuid:redemption_id>/undo", approving.undo, name="undo"),

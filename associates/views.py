@@ -20,7 +20,7 @@ from access.middleware import PanelRequest
 from access.views import open_by_post
 from associates.answers import alert, by, screen
 from associates.asking import ask_again, render_dialog
-from associates.coupons import coupon_context, refusal
+from associates.coupons import coupon_context, mark_of, refusal
 from associates.member_screen import look_up, refresh, show_member
 from associates.tokens import PageTooOld, read_act, read_shown
 from connectors.errors import NotFound, Throttled, Unavailable
@@ -200,6 +200,19 @@ def read_points(text: str | None) -> int | None:
 @require_GET
 def coupon(request: PanelRequest, redemption_id: uuid.UUID) -> HttpResponse:
     return show_coupon(request, find(request, redemption_id, request.GET.get("member", "")))
+
+
+@screen
+@require_GET
+def news(request: PanelRequest, redemption_id: uuid.UUID) -> HttpResponse:
+    """The card asks every few seconds: nothing (204) while it stands as the page shows it (`mark`).
+
+    Else the card anew, such as for a code that the engine or the shopper ended meanwhile.
+    """
+    redemption = find(request, redemption_id, request.GET.get("member", ""))
+    if mark_of(redemption) == request.GET.get("mark"):
+        return HttpResponse(status=204)
+    return show_coupon(request, redemption)
 
 
 @screen

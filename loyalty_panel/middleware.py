@@ -28,7 +28,7 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 QUIET = {"healthz", "readyz"}
 PROBES = {f"/{route}" for route in QUIET}
 # What is asked of here carries a bearer or a key. No cookie counts, and none is looked at.
-WITHOUT_COOKIES = ("/panel/", "/api/")
+WITHOUT_COOKIES = ("/panel/", "/api/", "/webhooks/")
 
 
 class RequestLogMiddleware:

@@ -7,6 +7,7 @@ from django.conf import settings
 from alerts.promising import EMAIL, WEBHOOK
 from alerts.telling import tell_by_mail, tell_by_webhook
 from connectors.wire import tls_context
+from connectors.yotpo import webhook
 from connectors.yotpo.client import Credentials, Yotpo
 from members.delivering import (
     flight_of_enrolment,
@@ -18,7 +19,9 @@ from members.delivering import (
 )
 from members.engine import engine
 from members.keeping import BIRTHDAY, ENROLMENT
+from members.telling import MEMBER_READING, figures_changed, read_anew
 from offers.filling import CODES, flight_of_part, is_part_seen, note_confirmed, tell_part
+from offers.telling import stock_told
 from outbox.limits import fresh_limits
 from outbox.routes import Route
 from reconciliation.ours import CORRECTION, ORDER_AGAIN
@@ -28,6 +31,7 @@ from reconciliation.telling import (
     note_repaired,
     tell_correction,
 )
+from redemptions.callbacks import cancellation_asked, redemption_told
 from redemptions.disputes import ADJUSTMENT, is_taken_seen, note_taken, take_again
 from sales.models import ORDER, REFUND
 from sales.orders import (
@@ -38,6 +42,8 @@ from sales.orders import (
     tell_order,
     tell_refund,
 )
+from webhooks.handling import Handler, handle, note_handled, note_parked
+from webhooks.keeping import TOLD
 
 DELIVERIES: dict[str, Route] = {
     ORDER: Route(
@@ -83,6 +89,10 @@ DELIVERIES: dict[str, Route] = {
     # Told twice they are read twice, and no more: a mail says so, a webhook has an id.
     EMAIL: Route(call=tell_by_mail, system="mail", idempotent=True),
     WEBHOOK: Route(call=tell_by_webhook, system="alert_webhook", idempotent=True),
+    TOLD: Route(
+        call=handle, system="webhooks", on_done=note_handled, on_parked=note_parked, idempotent=True
+    ),
+    MEMBER_READING: Route(call=read_anew, system="yotpo", idempotent=True),
     CORRECTION: Route(
         call=tell_correction,
         system="yotpo",
@@ -97,6 +107,19 @@ DELIVERIES: dict[str, Route] = {
 DELIVERIES[ORDER_AGAIN] = replace(
     DELIVERIES[ORDER], on_done=note_repaired, on_parked=note_not_repaired
 )
+
+WEBHOOKS: dict[str, dict[str, Handler]] = {
+    "yotpo": {
+        webhook.REDEMPTION_CREATED: redemption_told,
+        webhook.CANCELLATION_REQUEST: cancellation_asked,
+        webhook.BELOW_THRESHOLD: stock_told,
+        webhook.POINTS_EARNED: figures_changed,
+        webhook.OPT_IN: figures_changed,
+        **dict.fromkeys(webhook.TIERS, figures_changed),
+        **dict.fromkeys(webhook.REMINDERS, figures_changed),
+    }
+}
+"""Who handles what another system tells: source, then topic. Each may be called again."""
 
 
 def make_engine() -> Yotpo:

@@ -227,7 +227,13 @@ WORKER_NICE = env.int("WORKER_NICE", default=5)
 if not 0 <= WORKER_NICE <= 19:
     raise ImproperlyConfigured("WORKER_NICE must be 0 to 19.")
 # Calls a second to each outside system; background work takes half of it beside people.
-OUTSIDE_RATES = {"yotpo": YOTPO_RATE_PER_SECOND, "mail": 5.0, "alert_webhook": 10.0}
+# What came in by a webhook is handled within the house: as fast as the database writes.
+OUTSIDE_RATES = {
+    "yotpo": YOTPO_RATE_PER_SECOND,
+    "mail": 5.0,
+    "alert_webhook": 10.0,
+    "webhooks": 1000.0,
+}
 # Breakers and quotas are one for all processes; a test asks for that where it is about it.
 SHARED_LIMITS = LOYALTY_MODE is not Mode.TEST
 # Our ledger and the engine's are compared for so long after an act.
@@ -236,6 +242,20 @@ if not 1 <= RECONCILE_DAYS <= 90:
     raise ImproperlyConfigured("RECONCILE_DAYS must be 1 to 90.")
 # Kind of delivery -> outbox.routes.Route.
 DELIVERY_ROUTES = "loyalty_panel.routes.DELIVERIES"
+# Source of webhooks -> topic -> handler.
+WEBHOOK_HANDLERS = "loyalty_panel.routes.WEBHOOKS"
+# What an installation may be told: so many a second, and so many at once after a pause. Each web
+# process gives out its share, one in WEB_CONCURRENCY.
+WEBHOOK_RATE_PER_SECOND = env.float("WEBHOOK_RATE_PER_SECOND", default=50.0)
+WEBHOOK_BURST = env.int("WEBHOOK_BURST", default=500)
+if WEBHOOK_RATE_PER_SECOND <= 0 or WEBHOOK_BURST < 1:
+    raise ImproperlyConfigured(
+        "WEBHOOK_RATE_PER_SECOND must be above 0, and WEBHOOK_BURST 1 or more."
+    )
+# What a webhook says is kept for so long, for a person to read; then its body is emptied.
+WEBHOOK_BODY_DAYS = env.int("WEBHOOK_BODY_DAYS", default=30)
+if WEBHOOK_BODY_DAYS < 1:
+    raise ImproperlyConfigured("WEBHOOK_BODY_DAYS must be 1 or more.")
 # What is done again and again, and every how many seconds.
 PERIODIC_JOBS = {
     "loyalty_panel.jobs.settle": 1.0,
@@ -245,6 +265,8 @@ PERIODIC_JOBS = {
     "access.tries.prune": 3600.0,
     "alerts.watching.watch": 30.0,
     "alerts.watching.prune": 3600.0,
+    "webhooks.keeping.prune": 3600.0,
+    "redemptions.told.prune": 3600.0,
     "reconciliation.job.reconcile": 60.0,
 }
 
@@ -259,6 +281,8 @@ ALERT_WATCHES = [
     "redemptions.watches.watch_uncertain",
     "redemptions.watches.watch_points_not_gone",
     "access.watches.watch_harvesting",
+    "redemptions.told.watch_questions",
+    "webhooks.watches.watch_unhandled",
     "offers.watches.watch_pools",
     "reconciliation.watch.watch_differences",
 ]
@@ -304,6 +328,7 @@ INSTALLED_APPS = [
     "associates",
     "api",
     "alerts",
+    "webhooks",
     # Without it the API's docs page would load its scripts from a stranger's server.
     "ninja",
 ]

@@ -26,5 +26,6 @@ urlpatterns = [
     path("panel/<slug:installation>/people/lock", till_views.lock, name="people-lock"),
     path("panel/<slug:installation>/people/active", till_views.active, name="active"),
     path("api/v1/", include("api.urls")),
+    path("webhooks/", include("webhooks.urls")),
     path("admin/", admin.site.urls),
 ]

@@ -54,7 +54,7 @@ class PoolAdmin(Audited, admin.ModelAdmin):
     list_display = ("name", "option_id", "codes_left", "lasts", "low_at", "told_at")
     search_fields = ("name", "=option_id")
     search_help_text = "The offer's name, or the engine's option id."
-    fields = ("name", "option_id", "low_at", "filled_elsewhere")
+    fields = ("name", "option_id", "low_at", "ours_alone")
     figures = ("codes_left", "lasts", "confirmed", "taken", "told_unused", "told_at", "empty_since")
     actions = ("has_codes",)
 

@@ -20,6 +20,11 @@ LONGEST_ID = 2**53
 HIDDEN_FOR = timedelta(hours=1)
 
 
+def index_key() -> str:
+    """Names the present key without telling it. With another one, old hashes find nothing."""
+    return blind_index("codes of pools")[:16]
+
+
 class Pool(models.Model):
     """The codes of one custom coupon of the engine's, and what we know of its stock.
 
@@ -37,10 +42,11 @@ class Pool(models.Model):
     low_at = models.PositiveIntegerField(
         "low at", default=100, help_text="So few codes left are an alert; 0 for none."
     )
-    filled_elsewhere = models.BooleanField(
+    ours_alone = models.BooleanField(
+        "all codes come from here",
         default=False,
-        help_text="Codes are uploaded in the Loyalty admin as well: our count alone says nothing, "
-        "and the offer is hidden only when the engine says that there are no codes.",
+        help_text="None was or is uploaded in the Loyalty admin. Then our count is enough to "
+        "say that it is empty; else the engine must say so before the offer is hidden.",
     )
     confirmed = models.PositiveIntegerField(
         default=0, editable=False, help_text="Codes that we sent and the engine has."
@@ -72,13 +78,13 @@ class Pool(models.Model):
         if self.told_unused is not None:
             since = self.confirmed - self.confirmed_when_told - self.taken + self.taken_when_told
             return max(self.told_unused + since, 0)
-        if not self.confirmed or self.filled_elsewhere:
+        if not self.confirmed:
             return None
         return max(self.confirmed - self.taken, 0)
 
     @property
     def is_empty(self) -> bool:
-        by_count = self.stock == 0 and not self.filled_elsewhere
+        by_count = self.stock == 0 and self.ours_alone
         return by_count or self.empty_since is not None
 
     @property
@@ -95,9 +101,7 @@ def hidden() -> Q:
     had = F("told_unused") + F("confirmed") - F("confirmed_when_told") + F("taken_when_told")
     by_word = Q(told_unused__isnull=False, taken__gte=had)
     by_count = Q(told_unused=None, confirmed__gt=0, taken__gte=F("confirmed"))
-    return Q(empty_since__gt=Now() - HIDDEN_FOR) | (
-        Q(filled_elsewhere=False) & (by_word | by_count)
-    )
+    return Q(empty_since__gt=Now() - HIDDEN_FOR) | (Q(ours_alone=True) & (by_word | by_count))
 
 
 class Use(models.Model):
@@ -128,6 +132,9 @@ class Batch(models.Model):
     size = models.PositiveIntegerField()
     uploaded_at = models.DateTimeField(db_default=Now(), editable=False)
     sent_at = models.DateTimeField(null=True, blank=True, help_text="Empty: a preview.")
+    index_key = models.CharField(
+        max_length=16, default=index_key, editable=False, help_text="Which key its hashes are of."
+    )
     report = models.JSONField(default=list, help_text="Lines that were left out, and why.")
 
     class Meta:

@@ -18,7 +18,7 @@ from django.db import DatabaseError
 from django.db.models import F, Q, QuerySet, Sum
 from django.db.models.functions import Now
 
-from offers.models import Code, Pool, Use, hidden, index_of
+from offers.models import Batch, Code, Pool, Use, hidden, index_key, index_of
 from outbox.limits import aside
 
 log = structlog.get_logger(__name__)
@@ -127,12 +127,15 @@ def note_none_left(option_id: int, name: str) -> None:
 
 
 def was_uploaded(option_id: int, code: str) -> bool | None:
-    """Whether we put this code into that offer's pool; None where all its codes came otherwise."""
-    of_pool = Code.objects.filter(part__batch__pool__option_id=option_id)
-    if of_pool.filter(index=index_of(code)).exists():
+    """Whether we put this code into that offer's pool; None where that can't be known.
+
+    That is where codes may have come otherwise, and where BLIND_INDEX_KEY was changed since.
+    """
+    if Code.objects.filter(index=index_of(code), part__batch__pool__option_id=option_id).exists():
         return True
-    ours_alone = Pool.objects.filter(option_id=option_id, confirmed__gt=0, filled_elsewhere=False)
-    return False if ours_alone.exists() else None
+    sent = Batch.objects.filter(pool__option_id=option_id, sent_at__isnull=False)
+    keys = set(sent.filter(pool__ours_alone=True).values_list("index_key", flat=True))
+    return False if keys == {index_key()} else None
 
 
 def with_pace(pools: QuerySet[Pool]) -> QuerySet[Pool]:

@@ -332,11 +332,13 @@ def write_late(redemption: PendingRedemption, made: Redemption) -> None:
         # Settling took another one for ours; only the engine's own answer is proof.
         PendingRedemption.objects.filter(pk=redemption.pk, state=State.ISSUED).update(**found)
         redemption.refresh_from_db()
+        redemption.heed_what_was_told()
         return
     if redemption.delayed:
         # It took no points, so nothing is to go back; a sale that has the code must be known.
         ended = [State.NOT_MADE, State.CANCELLED]
-        redemption.move(State.CANCELLED, Reason.LATE_REPLY, only_from=ended, **found)
+        if redemption.move(State.CANCELLED, Reason.LATE_REPLY, only_from=ended, **found):
+            redemption.heed_what_was_told()
         return
     # Nobody waits for it any more: the points go back, or, where another one of the member's was
     # given back in its place, a manager is told which.

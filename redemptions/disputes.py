@@ -80,8 +80,9 @@ def asks_for_a_manager() -> Q:
     was sold."""
     claimed = Q(claimed_used_at__lte=Now() - SALE_COMES_WITHIN)
     still_on_a_sale = Q(applied_at__isnull=False, withdrawn_at=None, lease_until__lte=Now())
+    stopped = Q(stop_asked_at__isnull=False)
+    is_open = Q(state=State.ISSUED) & (claimed | still_on_a_sale | stopped)
     for_free = Q(state=State.USED, deduction=Deduction.MISSING)
-    is_open = Q(state=State.ISSUED) & (claimed | still_on_a_sale)
     return Q(state=State.DISPUTED) | is_open | for_free
 
 

@@ -47,6 +47,9 @@ WHY_NOT = {
 }
 
 
+STOPPED = "This code is to count no more: the shopper wants the points back, or they went already."
+
+
 def bind(redemption: PendingRedemption, ticket: str) -> None:
     """The open sale that the code is for, as soon as there is one."""
     _issued(redemption).exclude(ticket=ticket).update(ticket=ticket)
@@ -60,7 +63,7 @@ def extend(redemption: PendingRedemption, *, by: By | None = None) -> None:
     """
     before = {"lease_until": redemption.lease_until}
     end = Greatest(F("lease_until"), Now()) + lease_of(redemption.installation)
-    extended = _issued(redemption).filter(lease_extended=False, gone_at=None)
+    extended = _issued(redemption).filter(lease_extended=False, gone_at=None, stop_asked_at=None)
     with transaction.atomic():
         done = extended.update(lease_until=end, next_check_at=end, lease_extended=True)
         redemption.refresh_from_db()
@@ -89,15 +92,27 @@ def held_facts(redemption: PendingRedemption) -> dict[str, Any]:
 
 
 def hold_or_refuse(redemption: PendingRedemption, ticket: str) -> None:
-    counts = _issued(redemption).update(
+    counts = _wanted(redemption).update(
         gone_at=None, withdrawn_at=None, **({"ticket": ticket} if ticket else {})
     )
     if counts:
         freeze(redemption, PAYMENT)
     else:
         redemption.refresh_from_db()  # it may have ended since it was read
-    if redemption.state != State.ISSUED:
-        raise NoLongerCounts(WHY_NOT.get(State(redemption.state), "There is no such code."))
+    check_counts(redemption)
+
+
+def check_counts(redemption: PendingRedemption) -> None:
+    """Raises NoLongerCounts."""
+    if redemption.state != State.ISSUED or redemption.stop_asked_at is not None:
+        raise NoLongerCounts(why_not(redemption))
+
+
+def why_not(redemption: PendingRedemption) -> str:
+    """Why a code does not count, for an associate."""
+    if redemption.state == State.ISSUED and redemption.stop_asked_at is not None:
+        return STOPPED
+    return WHY_NOT.get(State(redemption.state), "There is no such code.")
 
 
 def park(redemption: PendingRedemption) -> None:
@@ -136,7 +151,7 @@ def resume(redemption: PendingRedemption) -> bool:
 
 def note_applied(redemption: PendingRedemption) -> bool:
     """The POS put the code on a sale. False where it must take it off again."""
-    applied = _issued(redemption).update(applied_at=Now(), withdrawn_at=None, gone_at=None)
+    applied = _wanted(redemption).update(applied_at=Now(), withdrawn_at=None, gone_at=None)
     redemption.refresh_from_db()
     return bool(applied)
 
@@ -145,6 +160,8 @@ def note_removed(redemption: PendingRedemption) -> None:
     """The POS took the code off the sale: some seconds to keep it, then its points go back."""
     _issued(redemption).update(gone_at=Now(), withdrawn_at=Now(), next_check_at=Now() + TO_KEEP)
     redemption.refresh_from_db()
+    if redemption.state == State.ISSUED and redemption.stop_asked_at is not None:
+        redemption.stop(redemption.stop_reason)
 
 
 def note_missing(redemption: PendingRedemption) -> bool:
@@ -162,7 +179,7 @@ def keep(redemption: PendingRedemption) -> bool:
     """
     # Else whoever asks for it would make a code that is on a sale look as if it were on none.
     kept = (
-        _issued(redemption)
+        _wanted(redemption)
         .filter(gone_at__isnull=False)
         .update(
             # It is on no sale now, and the POS takes it again when it is put on one.
@@ -173,8 +190,7 @@ def keep(redemption: PendingRedemption) -> bool:
         )
     )
     redemption.refresh_from_db()
-    if redemption.state != State.ISSUED:
-        raise NoLongerCounts(WHY_NOT.get(State(redemption.state), "There is no such code."))
+    check_counts(redemption)
     return bool(kept)
 
 
@@ -264,6 +280,11 @@ def is_withdrawn(redemption: PendingRedemption) -> bool:
 
 def is_frozen(redemption: PendingRedemption) -> bool:
     return _issued(redemption).filter(frozen_until__gt=Now()).exists()
+
+
+def _wanted(redemption: PendingRedemption) -> PendingRedemptionQuerySet:
+    """Issued, and nobody asked that it count no more."""
+    return _issued(redemption).filter(stop_asked_at=None)
 
 
 def _issued(redemption: PendingRedemption) -> PendingRedemptionQuerySet:

@@ -24,7 +24,10 @@ from redemptions.states import (
     State,
     sources_of,
 )
+from redemptions.told import Question, ToldCode, stop_told_of
 from stores.models import Associate, Installation, Store, Till
+
+__all__ = ["PendingRedemption", "Question", "ToldCode", "open_for"]
 
 # So long points are looked for that did not go with their order.
 LOOKED_FOR = timedelta(days=7)
@@ -131,6 +134,10 @@ class PendingRedemption(models.Model):
         Associate, models.PROTECT, null=True, blank=True, related_name="+"
     )
     undone_why = models.CharField(max_length=200, blank=True)
+    stop_asked_at = models.DateTimeField(
+        null=True, blank=True, help_text="The shopper or the engine wants it to count no more."
+    )
+    stop_reason = models.CharField(max_length=40, choices=Reason, blank=True)
     claimed_used_at = models.DateTimeField(
         null=True, blank=True, help_text="A till says that the sale was completed."
     )
@@ -300,7 +307,37 @@ class PendingRedemption(models.Model):
                 note_taken(self.offer_id)
             if issued and self.reverse_when_found:
                 self.end(Reason.UNDONE)
+        if issued:
+            self.heed_what_was_told()
         return issued
+
+    def heed_what_was_told(self) -> None:
+        """Told to count no more before its code was known here.
+
+        What tells so is committed before a row is looked for, and this looks after the row was
+        committed: so of the two at least one sees the other.
+        """
+        reason = stop_told_of(self.code, self.engine_id, self.requested_at)
+        if reason:
+            self.stop(reason)
+
+    def stop(self, reason: str) -> bool:
+        """It shall count no more: the points go back, once no sale can have the code.
+
+        A delayed one that the engine ended is over at once: no points went, and none ever will.
+        False where it is not issued.
+        """
+        if self.delayed and reason == Reason.BY_ENGINE:
+            return self.end_by_engine()
+        issued = type(self).objects.filter(pk=self.pk, state=State.ISSUED)
+        asked = issued.update(
+            stop_asked_at=Coalesce("stop_asked_at", Now()), stop_reason=reason, changed_at=Now()
+        )
+        nobody_can_take_it = Q(claimed_used_at=None) & (
+            Q(applied_at=None) | Q(withdrawn_at__isnull=False)
+        )
+        ended = self.end(reason, provided=nobody_can_take_it)
+        return ended or bool(asked)
 
     def end(
         self, reason: str, *, only_from: Sequence[State] = (State.ISSUED,), **changes: Any

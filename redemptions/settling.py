@@ -1,7 +1,7 @@
 """Ending what was left open: by reading the engine's history, never by asking again."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import zip_longest
 from threading import Event
@@ -9,7 +9,7 @@ from uuid import UUID
 
 import structlog
 from django.db import IntegrityError
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from connectors.errors import NotFound, OutsideError
@@ -17,13 +17,20 @@ from connectors.yotpo.client import Yotpo
 from connectors.yotpo.payloads import CodeRecord, HistoryItem
 from database.errors import AWAY
 from redemptions.delayed import see_whether_gone
-from redemptions.evidence import has_code, is_anothers, is_ours, suspects
+from redemptions.evidence import Sight, has_code, is_anothers, is_ours, suspects
 from redemptions.life import end_lease
 from redemptions.looking import look
 from redemptions.models import PendingRedemption
 from redemptions.reversal import give_back
 from redemptions.states import Deduction, Reason, State
-from redemptions.timing import CHECK_EVERY, GIVE_UP_AFTER, answer_must_be_in, settle_time
+from redemptions.timing import (
+    CHECK_EVERY,
+    GIVE_UP_AFTER,
+    WHOLE_SECONDS,
+    answer_must_be_in,
+    settle_time,
+)
+from redemptions.told import ToldCode
 
 log = structlog.get_logger(__name__)
 
@@ -118,6 +125,11 @@ def settle(engine: Yotpo, redemption: PendingRedemption) -> None:
     if not redemption.claim(CHECK_EVERY):
         redemption.refresh_from_db()
         return
+    proof = proven(redemption)
+    if proof is not None:
+        take(redemption, proof)
+        log.info("redemption.told", redemption=str(redemption.id), state=redemption.state)
+        return
     late_enough = is_older(redemption, settle_time())
     try:
         reading = read(engine, redemption)
@@ -136,7 +148,7 @@ def read(engine: Yotpo, redemption: PendingRedemption) -> Reading:
         return Reading((), clear=True, with_history=True)
     sight = look(engine, redemption)
     candidates, clear = {}, sight.customer.history is not None
-    for row in suspects(redemption, sight):
+    for row in suspects(redemption, with_told(redemption, sight)):
         record = find_record(engine, row)
         if record is not None and is_spoken_for(redemption, record):
             continue
@@ -144,15 +156,83 @@ def read(engine: Yotpo, redemption: PendingRedemption) -> Reading:
             candidates[record.redemption_id, record.code] = record
         elif record is None or not is_anothers(redemption, record):
             clear = False
+    if not nothing_else_told(engine, redemption, {code for _, code in candidates}):
+        clear = False
     return Reading(tuple(candidates.values()), clear, sight.customer.history is not None)
+
+
+def proven(redemption: PendingRedemption) -> CodeRecord | None:
+    """The engine told of a code under the very id that we hold: that is proof by itself."""
+    if redemption.engine_id is None:
+        return None
+    told = ToldCode.objects.filter(
+        engine_id=redemption.engine_id, email_index__in=["", redemption.member.email_index]
+    )
+    codes = set(told.values_list("code", flat=True)[:2])
+    if len(codes) != 1:
+        return None
+    record = CodeRecord(None, codes.pop(), None, redemption.engine_id, None)
+    return None if is_spoken_for(redemption, record) else record
+
+
+def with_told(redemption: PendingRedemption, sight: Sight) -> Sight:
+    """The history, and what the engine told of redemptions that it does not show yet."""
+    shown = {row.status for row in sight.history}
+    told = told_to(redemption).filter(cost=redemption.points, made_at__isnull=False)
+    rows = [as_row(code) for code in told if code.code not in shown]
+    if not rows:
+        return sight
+    return replace(sight, customer=replace(sight.customer, history=(*sight.history, *rows)))
+
+
+def as_row(told: ToldCode) -> HistoryItem:
+    return HistoryItem(
+        created_at=told.made_at,
+        on=None,
+        title=told.title,
+        points=-(told.cost or 0),
+        status=told.code,
+        action_name=None,
+        completed_at=None,
+    )
+
+
+def nothing_else_told(engine: Yotpo, redemption: PendingRedemption, known: set[str]) -> bool:
+    """Whether no coupon was told of as made for this member then that is left unexplained.
+
+    A Create Coupon call tells neither points nor title: it proves nothing, and while its code is
+    nobody else's the redemption can't be called not made. A delayed one has no history to show, so
+    its lost answer ends as not made all the same (rule 5). Raises OutsideError.
+    """
+    if redemption.delayed:
+        return True
+    since = redemption.requested_at - WHOLE_SECONDS
+    until = redemption.requested_at + answer_must_be_in() + settle_time()
+    same_value = Q(value_cents=None) | Q(value_cents=redemption.value_cents)
+    told = told_to(redemption).filter(same_value, cost=None, told_at__range=(since, until))
+    for code in told.exclude(code__in=known).values_list("code", flat=True):
+        record = find_record_of(engine, code)
+        if record is None or is_spoken_for(redemption, record):
+            continue
+        if not is_anothers(redemption, record):
+            return False
+    return True
+
+
+def told_to(redemption: PendingRedemption) -> QuerySet[ToldCode]:
+    """Codes that the engine told of as this member's, of late."""
+    since = redemption.requested_at - timedelta(days=1)
+    return ToldCode.objects.filter(email_index=redemption.member.email_index, told_at__gte=since)
 
 
 def find_record(engine: Yotpo, row: HistoryItem) -> CodeRecord | None:
     """The record of the row's code. None without a code, or where the engine does not know it."""
-    if not has_code(row):
-        return None
+    return find_record_of(engine, row.status) if has_code(row) else None
+
+
+def find_record_of(engine: Yotpo, code: str) -> CodeRecord | None:
     try:
-        return engine.redemption_code(row.status)
+        return engine.redemption_code(code)
     except NotFound:
         return None
 

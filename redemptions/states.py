@@ -35,6 +35,7 @@ class Reason(models.TextChoices):
     NOT_HEARD_OF = "not_heard_of", "Nothing was heard of the sale"
     VOIDED = "voided", "The sale was voided"
     BY_ENGINE = "by_engine", "The engine ended it"
+    BY_SHOPPER = "by_shopper", "The shopper asked for the points back"
     BY_MANAGER = "by_manager", "A manager decided so"
     SOLD = "sold", "A sale has the code"
     SOLD_AFTER = "sold_after", "A sale has the code, and the points were given back"

@@ -12,6 +12,7 @@ from django.db.models.functions import Coalesce, Now
 from redemptions.disputes import is_taken_again
 from redemptions.models import PendingRedemption
 from redemptions.states import OPEN, Deduction, Reason, State
+from redemptions.told import Question, ask_a_manager
 
 log = structlog.get_logger(__name__)
 
@@ -100,7 +101,22 @@ def use_one(redemption: PendingRedemption, sale: str) -> Outcome:
     if redemption.delayed:
         sold["deduction"] = Deduction.DUE
     redemption.move(State.USED, Reason.SOLD, only_from=[state], **sold)
+    if redemption.stop_asked_at is not None:
+        ask_about_sold(redemption)
     return Outcome.USED
+
+
+def ask_about_sold(redemption: PendingRedemption) -> None:
+    """It was to count no more, and the till had not taken it off."""
+    by_shopper = redemption.stop_reason == Reason.BY_SHOPPER
+    ask_a_manager(
+        redemption.installation,
+        redemption.code,
+        by=Question.By.SHOPPER if by_shopper else Question.By.ENGINE,
+        why=Question.Why.USED,
+        engine_id=redemption.engine_id,
+        redemption_id=redemption.pk,
+    )
 
 
 def claimed_or_used(redemption: PendingRedemption, sale: str) -> Outcome:

@@ -160,6 +160,29 @@ class Sandbox:
         """Move points by hand; returns the new balance."""
         return int(self._call("POST", "adjust", {"email": email, "points": points})["balance"])
 
+    def tell(self, webhook: str = "", secret: str = "", *, coupons: bool = True) -> None:
+        """Where the merchant wants to be told: `webhook` is the address that ends in /all."""
+        base = webhook.removesuffix("all")
+        told = {"webhook": webhook, "secret": secret}
+        if webhook and coupons:
+            told |= {
+                "create_coupon": f"{base}create_coupon",
+                "cancel_coupon": f"{base}cancel_coupon",
+            }
+        self._call("PUT", "addresses", told)
+
+    def told(self) -> list[dict[str, Any]]:
+        """What was sent to those addresses, oldest first: to, topic, status, tries, forged."""
+        return list(self._call("GET", "told"))
+
+    def ask_to_cancel(self, redemption_id: int) -> None:
+        """The shopper asks for the points of a redemption back."""
+        self._call("POST", f"ask-to-cancel/{redemption_id}")
+
+    def cancel_coupon(self, redemption_id: int) -> None:
+        """The engine ends a coupon of its own accord, and calls the merchant."""
+        self._call("POST", f"cancel-coupon/{redemption_id}")
+
     def plant(self, acts: list[dict[str, Any]]) -> list[Any]:
         """Many acts in one call, also in the past (`sandbox.planting`); what each answered."""
         return list(self._call("POST", "plant", {"acts": acts})["answers"])

@@ -12,11 +12,12 @@ from urllib.parse import urlsplit
 
 from sandbox import page
 from sandbox.messages import Reply, Request, refuse
+from sandbox.messenger import Addresses
 from sandbox.params import Params, read_params
 from sandbox.planting import plant
 from sandbox.world import World
-from sandbox.yotpo import views
-from sandbox.yotpo.redemptions import make_online
+from sandbox.yotpo import telling, views
+from sandbox.yotpo.redemptions import by_id, end_unasked, make_online
 
 LOOPBACK_NAMES = {"localhost", "127.0.0.1", "::1"}
 PREFIX = "/_sandbox"
@@ -87,6 +88,31 @@ def adjust(world: World, params: Params) -> Any:
     return world.run(lambda work: views.adjust(work, params))[0]
 
 
+def addresses(world: World, params: Params) -> Any:
+    """Where the merchant is told; what is left out is told nothing."""
+    names = ("webhook", "create_coupon", "cancel_coupon", "secret")
+    world.messenger.configure(Addresses(**{name: params.text(name) or "" for name in names}))
+    return {}
+
+
+def told(world: World, params: Params) -> Any:
+    return world.messenger.log()
+
+
+def ask_to_cancel(world: World, params: Params) -> Any:
+    """The shopper asks for the points of a redemption back."""
+    redemption_id = params.needed_whole("id")
+    world.run(lambda work: telling.cancellation_request(work, by_id(work, redemption_id)))
+    return {}
+
+
+def cancel_coupon(world: World, params: Params) -> Any:
+    """The engine ends a coupon, and calls the merchant."""
+    redemption_id = params.needed_whole("id")
+    world.run(lambda work: end_unasked(work, by_id(work, redemption_id)))
+    return {}
+
+
 def plant_acts(world: World, params: Params) -> Any:
     return {"answers": world.run(lambda work: plant(work, params.get("acts") or []))[0]}
 
@@ -106,6 +132,10 @@ ACTS: Mapping[str, Act] = {
     "POST /online-redemption": redeem_online,
     "POST /members": add_member,
     "POST /adjust": adjust,
+    "PUT /addresses": addresses,
+    "GET /told": told,
+    "POST /ask-to-cancel/*": ask_to_cancel,
+    "POST /cancel-coupon/*": cancel_coupon,
     "POST /plant": plant_acts,
 }
 

@@ -38,6 +38,13 @@ class Switches:
     # What stands as the status of a redemption in history; "Pending" proves nothing yet.
     redemption_history: str = "code"
     clock_skew_seconds: float = 0
+    # How events reach the merchant: how often each, how many not at all, in which order, how late,
+    # and whether somebody without the secret sends each as well.
+    webhook_copies: int = 1
+    webhook_loss: str = "none"
+    webhook_order: str = "kept"
+    webhook_delay_seconds: float = 0
+    webhook_forged: bool = False
     # What an upload does with a code that is live already.
     uploaded_again: str = "pass over"
     # Whether a code that nobody redeemed yet can be looked up.
@@ -97,6 +104,11 @@ RULES: Mapping[str, Rule] = {
     "cancellation_history": _one_of("status", "row", "none"),
     "redemption_history": _one_of("code", "Pending"),
     "clock_skew_seconds": _seconds(-86_400, 86_400),
+    "webhook_copies": _one_of(1, 2, 3),
+    "webhook_loss": _one_of("none", "half", "all"),
+    "webhook_order": _one_of("kept", "reversed"),
+    "webhook_delay_seconds": _seconds(0, 600),
+    "webhook_forged": _one_of(True, False),
     "uploaded_again": _one_of("pass over", "refuse"),
     "unused_codes_shown": _one_of(True, False),
 }

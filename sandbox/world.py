@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from sandbox.calls import CallLog
 from sandbox.faults import FaultBoard
+from sandbox.messenger import Messenger
 from sandbox.rate import RateGate
 from sandbox.switches import Switches, changed
 from sandbox.yotpo import jobs, seed
@@ -38,6 +39,7 @@ class World:
         self.store = store
         self._as_started = replace(Switches(), rate=rate)
         self.switches = self._as_started
+        self.messenger = Messenger(lambda: self.switches)
         self._seeded = seeded
         self._lock = threading.Lock()
         self.resets = 0
@@ -62,13 +64,16 @@ class World:
         if self._next_due <= time.time():
             with self.store.work(self.switches) as work:
                 self._run_due(work)
+            self.messenger.send(work.told)
         with self.store.work(self.switches) as work:
             before = work.db.total_changes
             result = act(work)
             made = work.db.total_changes > before
             if made:
                 self._run_due(work)
-            return result, made
+        # Nobody is kept waiting by the merchant but who asked.
+        self.messenger.send(work.told)
+        return result, made
 
     def _run_due(self, work: Work) -> None:
         jobs.run_due(work)
@@ -81,6 +86,7 @@ class World:
             self.resets += 1
         self.faults.clear()
         self.calls.clear()
+        self.messenger.clear()
         self._build()
         for forget in self.on_reset:
             forget()

@@ -260,8 +260,12 @@ def start_panel(children: Children, env: dict[str, str], sandbox: SandboxPages |
     # Web begins meanwhile: it takes about as long as the tables do, and asks for them only later.
     children.start("web", (*WEB, "--bind", f"{LOOPBACK}:{port}"), env)
     keys = ("--till", str(ROOT / TILL_KEYS), "--till-origin")
-    till = (*keys, sandbox.till_origin) if sandbox else ()
-    children.finish("seed", (*MANAGE, "seed_demo", "--migrate", *till), env)
+    more = (
+        (*keys, sandbox.till_origin, "--sandbox", sandbox.page, "--then", "seed_demo_pools")
+        if sandbox
+        else ()
+    )
+    children.finish("seed", (*MANAGE, "seed_demo", "--migrate", *more), env)
     children.start("worker", (*MANAGE, "run_worker"), env)
     children.wait_until(lambda: answers(f"{address}/readyz"), "The panel")
     if sandbox:

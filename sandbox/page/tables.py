@@ -61,7 +61,7 @@ def _standing(row: Row) -> str:
 
 
 def redemptions(rows: Sequence[Row]) -> str:
-    return _table([_redemption(row) for row in rows], width=7)
+    return _table([_redemption(row) for row in rows], width=8)
 
 
 def _redemption(row: Row) -> list[str]:
@@ -73,7 +73,19 @@ def _redemption(row: Row) -> list[str]:
         f"<code>{safe(row['code'])}</code>",
         _fate(row),
         safe(row["created_at"]),
+        _asks(row) if row["state"] == "made" else "",
     ]
+
+
+def _asks(row: Row) -> str:
+    """What the shopper or the engine may do of their own accord, and tell of."""
+    named = f'<span class="unseen"> redemption {row["id"]}</span></button>'
+    return (
+        f'<button type="button" data-method="POST" data-path="ask-to-cancel/{row["id"]}">'
+        f"Shopper asks to cancel{named}"
+        f' <button type="button" data-method="POST" data-path="cancel-coupon/{row["id"]}">'
+        f"Engine ends it{named}"
+    )
 
 
 def _fate(row: Row) -> str:

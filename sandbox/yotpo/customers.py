@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from sandbox.clock import iso
 from sandbox.messages import refuse, refuse_field
 from sandbox.params import Params
+from sandbox.yotpo import telling
 from sandbox.yotpo.phones import as_e164
 from sandbox.yotpo.store import Row, Work
 
@@ -83,10 +84,12 @@ def upsert(work: Work, params: Params) -> None:
     fields = {"email": email, **_given_fields(params)}
     check_free(work, customer, fields)
     if customer is None:
-        create(work, _with_opt_in(work, None, fields))
+        telling.opted(work, create(work, _with_opt_in(work, None, fields)))
     else:
         changes = _with_opt_in(work, customer, fields)
         work.update("customers", customer["id"], updated_at=work.at, **changes)
+        if bool(changes.get("opted_in", customer["opted_in"])) != bool(customer["opted_in"]):
+            telling.opted(work, customer["id"])
 
 
 def _meant(work: Work, shop_id: str | None, email: str) -> Row | None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox.params import Params
-from sandbox.yotpo import customers, redemptions
+from sandbox.yotpo import customers, redemptions, telling
 from sandbox.yotpo.later import later
-from sandbox.yotpo.ledger import Movement, balance_of, write
+from sandbox.yotpo.ledger import Movement, balance_of, earned_by, write
 from sandbox.yotpo.store import Row, Work
 
 CENTS_PER_POINT = 100  # one point for each whole unit of currency
@@ -82,10 +82,12 @@ def process(work: Work, order_row_id: int) -> None:
     points = order["total_cents"] // CENTS_PER_POINT if customer["opted_in"] else 0
     work.update("orders", order_row_id, points=points)
     if points:
+        before = earned_by(work, customer["id"])
         write(
             work,
             Movement(customer["id"], points, "order", order["order_id"], EARNED, earned=points),
         )
+        telling.points_earned(work, customer, points, EARNED, before)
 
 
 def _count_purchase(work: Work, customer: Row, order: Row) -> None:

@@ -10,7 +10,7 @@ import secrets
 from typing import Any
 
 from sandbox.messages import Refused, refuse, refuse_field
-from sandbox.yotpo import customers, ledger, offers
+from sandbox.yotpo import customers, ledger, offers, telling
 from sandbox.yotpo.store import Row, Work
 
 TOO_FEW = "is greater than the customer's balance"
@@ -39,7 +39,19 @@ def redeem(
         _end_older(work, by_id(work, redemption_id))
     else:
         take_points(work, by_id(work, redemption_id))
-    return by_id(work, redemption_id)
+    made = by_id(work, redemption_id)
+    _tell(work, made, option)
+    return made
+
+
+def _tell(work: Work, redemption: Row, option: Row) -> None:
+    """A delayed one is told as a coupon alone: there is nothing in the history yet."""
+    if option["supply"] == "made":
+        telling.coupon_created(work, redemption)
+    if option["supply"] == "pool":
+        telling.stock(work, option)
+    if not redemption["delayed"] and option["supply"] != "none":
+        telling.redemption_created(work, redemption)
 
 
 def _check_may(customer: Row, option: Row) -> None:
@@ -99,7 +111,14 @@ def _end_older(work: Work, redemption: Row) -> None:
     for one in reversed(older):
         left -= one["points"]
         if left < 0:
-            _undo(work, one)
+            end_unasked(work, one)
+
+
+def end_unasked(work: Work, redemption: Row) -> None:
+    """The engine ends a code, and calls the merchant. A delayed one is dead then."""
+    if redemption["delayed"]:
+        _undo(work, redemption)
+    telling.coupon_cancelled(work, redemption)
 
 
 def take_points(work: Work, redemption: Row) -> None:

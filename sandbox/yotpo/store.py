@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from sandbox.clock import iso, now_with_skew
 from sandbox.switches import Switches
@@ -36,6 +37,8 @@ class Work:
     db: sqlite3.Connection
     switches: Switches
     true_seconds: float = field(default_factory=time.time)
+    # What the merchant is told once this is committed (sandbox/yotpo/telling.py).
+    told: list[Any] = field(default_factory=list)
 
     @cached_property
     def moment(self) -> datetime:

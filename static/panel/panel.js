@@ -382,6 +382,23 @@
     }
   }
 
+  // The engine or the shopper ended it while it was on the sale: the till takes it off, unasked, once.
+  const takenOff = new Set();
+
+  async function takeOffUnasked(card) {
+    const { comeOff: code, about } = card?.dataset ?? {};
+    if (!code || takenOff.has(about) || !host?.can("discount.remove")) return;
+    takenOff.add(about);
+    const { id } = sale;
+    try {
+      await host.ask("discount.remove", { code, redemptionId: about });
+    } catch {
+      say(`The code ${code} was ended, and the till keeps it: take it off the sale.`, null, "dismiss");
+      return;
+    }
+    await tellTicket("discount.removed", id, [code]);
+  }
+
   // The code that an undo, or a code that takes its place, ends.
   function ending(elt) {
     const card = elt.matches("[data-undo]") && elt.closest("[data-code]");
@@ -718,6 +735,7 @@
     target.querySelector("[data-first]")?.focus();
     keepFocus();
     if (target.id === "coupon-slot") putOnSaleAtOnce(target.firstElementChild);
+    if (target.id === "coupon-slot") takeOffUnasked(target.firstElementChild);
   });
 
   // The focus is never taken from the sale. But where what held it was drawn anew or went away, it

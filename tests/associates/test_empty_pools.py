@@ -14,7 +14,7 @@ TOTE = "Tote bag voucher"
 
 @pytest.fixture
 def pool(db: None) -> Pool:
-    return Pool.objects.create(option_id=TOTE_BAG, name=TOTE, confirmed=50)
+    return Pool.objects.create(option_id=TOTE_BAG, name=TOTE, confirmed=50, ours_alone=True)
 
 
 @pytest.mark.database

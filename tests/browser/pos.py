@@ -117,6 +117,12 @@ class Installed:
         self._facts = json.loads(manage(panel.env, *words))
         self.id = self._facts["id"]
 
+    @property
+    def webhook(self) -> tuple[str, str]:
+        """The path at which its engine tells it things, and the secret in it."""
+        secret = str(self._facts["webhook_secret"])
+        return f"/webhooks/yotpo/{self.id}/{secret}/all", secret
+
     def token(self, audience: str, **changes: Any) -> str:
         now = int(time.time())
         claims = {

@@ -260,6 +260,23 @@ def test_taken_off_at_the_till_it_can_be_kept(with_mara: Pos, database: Database
     assert row(database, code)["gone_at"] is None
 
 
+def test_a_code_that_the_engine_ends_comes_off_the_sale_at_once(
+    with_mara: Pos, sandbox: Sandbox, database: Database, installed: Installed, panel: Panel
+):
+    code = with_mara.panel.redeemed("$5 off")
+    until(lambda: row(database, code)["applied_at"], "the code is on the sale")
+    path, secret = installed.webhook
+    sandbox.tell(f"{panel.url}{path}", secret)
+
+    sandbox.cancel_coupon(sandbox.redemptions()[-1]["id"])
+
+    until(lambda: with_mara.told("discount.remove"), "the till was asked to take it off", 10)
+    assert [one["code"] for one in with_mara.told("discount.remove")] == [code]
+    expect(with_mara.panel.coupon).to_contain_text("500 points are back")
+    sandbox.tell()
+    assert sandbox.balance(MARA) == 640
+
+
 def test_a_lower_revision_of_the_sale_is_old_news(with_mara: Pos, database: Database):
     code = with_mara.panel.redeemed("$5 off")
     expect(with_mara.panel.coupon).to_contain_text("It is on the sale.")

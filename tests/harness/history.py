@@ -280,6 +280,28 @@ class History:
         else:
             self.note(f"online {offer} -> {made['id']} {made['code']}")
 
+    def engine_id_of(self, code: Code) -> int | None:
+        made = (one for one in self.shop.sandbox.redemptions() if one["code"] == code.code)
+        return next((one["id"] for one in made), None)
+
+    def shopper_asks(self) -> None:
+        """For the points of a code back, in the web shop; the engine tells, or it gets lost."""
+        code = self.some_code()
+        made = self.engine_id_of(code) if code else None
+        if code is not None and made is not None:
+            self.may_go_back.add(code.id)
+            self.shop.sandbox.ask_to_cancel(made)
+            self.note(f"the shopper asks for {code.id}")
+
+    def engine_ends(self) -> None:
+        """A code whose points wait for their order, as after another one made online."""
+        code = self.some_code() if self.delayed else None
+        made = self.engine_id_of(code) if code else None
+        if code is not None and made is not None:
+            self.may_go_back.add(code.id)
+            self.shop.sandbox.cancel_coupon(made)
+            self.note(f"the engine ends {code.id}")
+
     def some_code(self) -> Code | None:
         return self.rng.choice(list(self.codes.values())) if self.codes else None
 
@@ -469,4 +491,6 @@ STEPS: list[tuple[Callable[[History], None], int]] = [
     (History.sell_and_void, 2),
     (History.void, 2),
     (History.race, 3),
+    (History.shopper_asks, 1),
+    (History.engine_ends, 1),
 ]

@@ -230,7 +230,8 @@ class Trial:
         is_free = row.state == "used" and row.deduction == "missing"
         if is_free and made["state"] != "cancelled" and not self.ran_short(row):
             yield f"{row.id} was a free discount without a cause"
-        if row.state == "issued" and made["state"] == "cancelled":
+        unheard = row.id in self.history.may_go_back
+        if row.state == "issued" and made["state"] == "cancelled" and not unheard:
             yield f"{row.id} is issued, and the engine ended it"
         if row.state in {"reversing", "reversed"}:
             yield f"{row.id} is {row.state}, and it never took points"
@@ -287,7 +288,7 @@ class Trial:
         """A till still took the code, or nobody had given it up."""
         for row in self.evidence.rows:
             back = row.state in {"reversed", "cancelled"} or row.reason in GIVEN_BACK
-            back &= row.reason != "replaced" or row.id not in self.history.ended
+            back &= row.state != "cancelled" or row.id not in self.history.ended
             told = self.told(row) is not None
             if back and told and row.id not in self.history.may_go_back:
                 yield f"{row.id} went back ({row.reason}), and nobody had given it up"

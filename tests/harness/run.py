@@ -28,6 +28,14 @@ ENGINES: dict[str, list[object]] = {
     "numbers_as_strings": [False, True],
     "content_type": ["application/json", "text/plain"],
 }
+# How what the engine tells arrives: twice, out of order, late, by somebody else as well, or not.
+TELLINGS: dict[str, list[object]] = {
+    "webhook_copies": [1, 2],
+    "webhook_loss": ["none", "half", "all"],
+    "webhook_order": ["kept", "reversed"],
+    "webhook_delay_seconds": [0, 1.5],
+    "webhook_forged": [False, True],
+}
 # Only where the engine takes keys: else a sale that is counted late blurs what the next one's lost
 # answer is read by.
 ENGINES_WITH_KEYS: dict[str, list[object]] = {"order_delay_seconds": [0, 1]}
@@ -89,6 +97,8 @@ def end(
     shop: Shop, histories: list[History], outcome: Outcome, *, patience: float, longest: float
 ) -> None:
     begun = time.monotonic()
+    # What was told last is still on its way, and nothing here shows it.
+    time.sleep(shop.sandbox.state()["switches"]["webhook_delay_seconds"])
     left = settle(shop, patience=patience, longest=longest)
     # What the engine accepted last counts so much later, and nothing shows whether it is still due.
     time.sleep(shop.sandbox.state()["switches"]["order_delay_seconds"])
@@ -106,7 +116,7 @@ def end(
 
 
 def choose_engine(shop: Shop, rng: random.Random) -> None:
-    engines = ENGINES | (ENGINES_WITH_KEYS if shop.keyed_orders else {})
+    engines = ENGINES | TELLINGS | (ENGINES_WITH_KEYS if shop.keyed_orders else {})
     shop.sandbox.switch(**{name: rng.choice(choices) for name, choices in engines.items()})
 
 

@@ -29,11 +29,16 @@ GIVE_BACK = "POST /redemptions/*/cancellation_completed"
 Play = Callable[["Script"], None]
 PLAYS: dict[str, Play] = {}
 KILLING: set[str] = set()
+DELAYED: set[str] = set()
 
 
-def script(*, kills: bool = False) -> Callable[[Play], Play]:
+def script(*, kills: bool = False, delayed: bool = False) -> Callable[[Play], Play]:
+    """`delayed`: at a till whose points go with the order."""
+
     def add(play: Play) -> Play:
         PLAYS[play.__name__] = play
+        if delayed:
+            DELAYED.add(play.__name__)
         if kills:
             KILLING.add(play.__name__)
         return play
@@ -46,7 +51,7 @@ class Script(History):
 
     def __init__(self, shop: Shop, seed: int, name: str) -> None:
         number = FIRST_NUMBER + list(PLAYS).index(name)
-        super().__init__(shop, seed, number, delayed=False)
+        super().__init__(shop, seed, number, delayed=name in DELAYED)
         self.name, self.opening = name, OPENING
 
     def run(self) -> None:
@@ -330,6 +335,48 @@ def sale_after_an_attempt_that_failed(it: Script) -> None:
     it.must_be(it.take(code), "being_reversed")
     it.shop.sandbox.clear_fault(fails)
     it.must_end = {code.id: "used"}
+
+
+# Points that go with the order.
+
+
+@script(delayed=True)
+def sale_of_a_delayed_code_that_was_undone(it: Script) -> None:
+    """It ended without a call, and the sale that has it takes its points all the same."""
+    code = it.code()
+    it.reverse_one(code)
+    it.must_be(it.row(code.id), ("cancelled",))
+    it.must_be(it.take(code), "used")
+    until(lambda: it.row(code.id, "deduction") == ("gone",), "its points went", PATIENCE_SECONDS)
+    it.must_end = {code.id: "used"}
+
+
+@script(delayed=True)
+def points_that_are_set_aside(it: Script) -> None:
+    """Another code ends the first where the till agrees, and the engine is not asked otherwise."""
+    first = it.code()
+    body = {"member": {"id": it.member}, "offer_id": BY_POINTS, "points": it.opening}
+    refused = it.pos.insist("redemptions", body, it.new_key())
+    it.must_be(
+        (refused.problem, refused.body.get("ends", {}).get("id")), ("ends-open-code", first.id)
+    )
+    it.ended.add(first.id)
+    second = it.ask(body | {"ends": first.id}, it.new_key(), insist=True)
+    it.must_be(second.body.get("delayed"), True)
+    # The same points paid for both at the engine: it ends the first, and says so, or that is lost.
+    it.must_end = {first.id: "cancelled"}
+
+
+@script(delayed=True)
+def delayed_code_that_the_engine_ended(it: Script) -> None:
+    """A sale of it takes no points: a manager must know, whichever was heard of first."""
+    code = it.code()
+    it.may_go_back.add(code.id)
+    it.engine_ends()
+    outcome = it.take(code)
+    ended = {"disputed": "disputed", "used": "used"}
+    it.must_be(outcome in ended, True)
+    it.must_end = {code.id: ended.get(outcome, "disputed")}
 
 
 # Orders, where the engine takes one again that it is told again.

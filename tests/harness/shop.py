@@ -31,6 +31,8 @@ SETTINGS = {
     "YOTPO_RATE_PER_SECOND": "1000",
     "API_RATE_PER_SECOND": "10000",
     "API_BURST": "10000",
+    "WEBHOOK_RATE_PER_SECOND": "10000",
+    "WEBHOOK_BURST": "10000",
 }
 # A folder made by `make_ready`, in the environment.
 READY_MADE = "HARNESS_READY_MADE"
@@ -89,12 +91,14 @@ class Shop:
         panel: Panel,
         workers: list[Worker],
         *,
-        api_keys: list[str],
+        keys: list[str],
         keyed_orders: bool,
     ) -> None:
         self.sandbox, self.database, self.panel = sandbox, database, panel
         self.workers, self.keyed_orders = workers, keyed_orders
-        self.api_key, self.delayed_api_key = api_keys
+        self.api_key, self.delayed_api_key, secret = keys
+        # What the engine tells comes to one address, whichever till it is about.
+        sandbox.tell(f"{panel.url}/webhooks/yotpo/{INSTALLATION}/{secret}/all", secret)
         self.worker_log = workers[0].log
         self.workers_died_at: list[datetime] = []
 
@@ -161,9 +165,7 @@ def running_shop(
             for worker in workers:
                 worker.start()
             panel.start(workers=web_processes)
-            yield Shop(
-                sandbox, database, panel, workers, api_keys=keys_of, keyed_orders=keyed_orders
-            )
+            yield Shop(sandbox, database, panel, workers, keys=keys_of, keyed_orders=keyed_orders)
         finally:
             for worker in workers:
                 worker.kill()  # all has ended, or will not
@@ -171,7 +173,7 @@ def running_shop(
 
 
 def set_up(env: dict[str, str]) -> list[str]:
-    """Tables and two installations; gives their API keys."""
+    """Tables and two installations; gives their API keys and the first one's webhook secret."""
     ready = os.environ.get(READY_MADE)
     if ready:
         shutil.copy(Path(ready, "db.sqlite3"), env["DATABASE_URL"].removeprefix("sqlite:///"))
@@ -200,7 +202,8 @@ def set_up_anew(env: dict[str, str]) -> list[str]:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return [str(json.loads(line)["api_key"]) for line in done.stdout.splitlines()]
+    first, second = map(json.loads, done.stdout.splitlines())
+    return [first["api_key"], second["api_key"], first["webhook_secret"]]
 
 
 def output_folder() -> Path:

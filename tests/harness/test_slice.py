@@ -89,7 +89,8 @@ def test_no_point_is_lost_whatever_breaks(outcome: Outcome) -> None:
     assert outcome.blows["kill_web"] and outcome.blows["kill_worker"]
     assert any("reply_lost" in state for state in outcome.states)
     assert outcome.states["used sold"]
-    assert outcome.states["used sold gone"]
+    # Of those whose points go with the order.
+    assert any(state.startswith("cancelled") for state in outcome.states)
 
 
 def test_a_point_too_few_is_found(shop: Shop) -> None:

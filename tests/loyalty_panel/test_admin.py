@@ -40,11 +40,12 @@ from members.models import Consent, Enrolment, LastKnown, Member
 from offers.models import Batch, Code, Part, Pool, Use
 from outbox.models import Attempt, Delivery, OutsideSystem, PeriodicJob
 from reconciliation.models import Cursor, Difference, Reading, Run
-from redemptions.models import PendingRedemption
+from redemptions.models import PendingRedemption, Question, ToldCode
 from redemptions.states import State
 from sales.models import Sale
 from stores.models import Associate, Installation, Store, Till
 from tests.ground.checkout import rooms
+from webhooks.models import Webhook
 
 pytestmark = pytest.mark.django_db
 
@@ -60,6 +61,7 @@ LEDGERS = [PendingRedemption, Consent, LastKnown, Member, Delivery, Attempt, Per
 LEDGERS += [Entry, Sale, KeyedCall, OutsideSystem, Enrolment]
 LEDGERS += [PairingRequest, PinSession, Approval, Tries, Pin, Badge]
 LEDGERS += [LookUps, UsedToken, LaunchCode, Alert]
+LEDGERS += [Webhook, ToldCode, Question]
 LEDGERS += [Cursor, Difference, Reading, Run]
 LEDGERS += [Batch, Part, Code, Use]
 # Issued and revoked, and never changed.
@@ -128,7 +130,9 @@ def rows(client: Client, till: Till, ana: Associate) -> Rows:
     made += [Difference.objects.create(member=member, kind="late_commit"), Run.objects.create()]
     made += [Reading.objects.create(member=member, covers=timezone.now())]
     made += [Cursor.objects.create(name="members")]
-    made += rows_of_alerts() + rows_of_a_pool()
+    made += rows_of_alerts()
+    made += rows_of_what_was_told(installation, redemption)
+    made += rows_of_a_pool()
     made += [ana.installation, till.store, till, ana, Group.objects.create(name="Managers")]
     return {type(row): row for row in made}
 
@@ -151,6 +155,17 @@ def rows_of_alerts() -> list[Row]:
         Alert.objects.create(watch="a.b", kind="breaker.open", subject="yotpo", words="Away."),
         Mute.objects.create(kind="breaker.open", until=soon, reason="Known"),
         Recipient.objects.create(label="Desk", email=EMAIL),
+    ]
+
+
+def rows_of_what_was_told(place: Installation, redemption: PendingRedemption) -> list[Row]:
+    body = {"raw": FIGURES, "digest": "1", "topic": "loyalty/opt_in", "state": "waiting"}
+    return [
+        Webhook.objects.create(installation=place, source="yotpo", event="all", **body),
+        ToldCode.objects.create(code="LP-1234"),
+        Question.objects.create(
+            installation=place, redemption=redemption, code="LP-1234", by="shopper", why="used"
+        ),
     ]
 
 

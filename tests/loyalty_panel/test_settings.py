@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 
-from loyalty_panel.modes import throwaway_fernet_key, throwaway_secret
+from loyalty_panel.modes import Mode, mail_options, throwaway_fernet_key, throwaway_secret
 from tests.loyalty_panel.processes import SettingsReader, ask, fernet_key, production, run
 
 HOW = "Make one: python3 -c '"
@@ -255,3 +256,22 @@ def test_a_proxys_word_about_tls_is_believed_where_the_settings_say_so(tmp_path:
         {"path": PANEL, "headers": {**HERE, "X-Forwarded-Proto": "https"}},
     )
     assert proxied[0] == 405
+
+
+MAIL_SERVERS = [
+    ("smtp://localhost", ("localhost", 25, "", "", False, False)),
+    ("smtp+tls://us%40er:p%3Aw@example.com", ("example.com", 587, "us@er", "p:w", True, False)),
+    ("smtp+ssl://mail.example.com:4650", ("mail.example.com", 4650, "", "", False, True)),
+]
+
+
+@pytest.mark.parametrize(("url", "options"), MAIL_SERVERS)
+def test_where_mails_of_alerts_go(url, options):
+    made = mail_options(url, 3.0, Mode.PRODUCTION)
+    names = ("host", "port", "username", "password", "use_tls", "use_ssl")
+    assert tuple(made[name] for name in names) == options
+
+
+def test_a_mail_server_that_cannot_be_read_is_refused():
+    with pytest.raises(ImproperlyConfigured, match="EMAIL_URL"):
+        mail_options("mail.example.com", 3.0, Mode.PRODUCTION)

@@ -10,6 +10,7 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from access.models import LaunchSecret
+from alerts.models import Recipient
 from api.models import KeyedCall
 from database.encryption import DecryptionFailed, EncryptedTextField, blind_index
 from members.enrol import NewMember
@@ -19,6 +20,7 @@ from members.last_known import row_of
 from members.lookup import FoundMember
 from members.management.commands import rotate_keys
 from members.models import Member
+from offers.models import Batch, Part, Pool
 from sales.models import Sale
 from stores.models import Installation
 
@@ -123,6 +125,10 @@ def test_nothing_encrypted_is_left_behind(
     to_claim = {"email": ADDRESSES[0], "phone": "+14155550123"}
     Sale.objects.create(installation=installation, pos_id="1", **sale, **to_claim)
     keep(NewMember(ADDRESSES[0], None, None, None, False), installation=installation)
+    Recipient.objects.create(label="Desk", email=ADDRESSES[0], url="https://example.com/")
+    pool = Pool.objects.create(option_id=1, name="Tote")
+    batch = Batch.objects.create(pool=pool, name="codes.csv", size=1)
+    Part.objects.create(batch=batch, number=1, size=1, codes="T-1", sample="T-1")
     add_new_key(settings)
     settings.BLIND_INDEX_KEY = NEW_INDEX_KEY
     rotate()

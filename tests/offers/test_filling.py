@@ -76,8 +76,17 @@ def test_25_000_codes_go_in_three_calls(pool, engine, sandbox):
     assert all(has(engine, code) for code in ("T-00000", "T-09999", "T-10000", "T-24999"))
     assert set(Part.objects.values_list("confirmed_at", flat=True)) != {None}
     assert {part.codes for part in Part.objects.all()} == {""}
+
+
+def test_whether_a_code_is_of_a_pool(pool, settings):
+    sent(pool)
     assert was_uploaded(TOTE, "t-00000") is True
+    assert was_uploaded(TOTE, "OTHER") is None  # somebody may have uploaded it elsewhere
+    Pool.objects.update(ours_alone=True)
     assert was_uploaded(TOTE, "OTHER") is False
+    assert was_uploaded(8, "T-00000") is None
+    settings.BLIND_INDEX_KEY = "another key of enough characters for it"
+    assert was_uploaded(TOTE, "T-00000") is None
 
 
 def test_nothing_is_sent_before_somebody_says_so(pool, sandbox):

@@ -79,16 +79,16 @@ def test_what_the_engine_tells_ahead_of_our_clock_does_not_stop_later_words(pool
 CASES = {
     "never filled": ({}, False),
     "full": ({"confirmed": 5}, False),
-    "counted out": ({"confirmed": 5, "taken": 5}, True),
-    "counted out, filled elsewhere": (
-        {"confirmed": 5, "taken": 5, "filled_elsewhere": True},
-        False,
-    ),
-    "told none": ({"told_unused": 0}, True),
+    "counted out": ({"confirmed": 5, "taken": 5, "ours_alone": True}, True),
+    "counted out, others may be there": ({"confirmed": 5, "taken": 5}, False),
+    "told none": ({"told_unused": 0, "ours_alone": True}, True),
     "told some": ({"told_unused": 4}, False),
-    "told some, all taken since": ({"told_unused": 4, "taken": 9, "taken_when_told": 5}, True),
+    "told some, all taken since": (
+        {"told_unused": 4, "taken": 9, "taken_when_told": 5, "ours_alone": True},
+        True,
+    ),
     "told none, filled since": (
-        {"told_unused": 0, "confirmed": 5, "confirmed_when_told": 2},
+        {"told_unused": 0, "confirmed": 5, "confirmed_when_told": 2, "ours_alone": True},
         False,
     ),
     "refused": ({"confirmed": 5, "empty_since": NOW}, True),
@@ -133,7 +133,12 @@ FORECASTS = [
 
 @pytest.mark.parametrize(("stock", "age", "taken", "words"), FORECASTS)
 def test_when_it_will_be_empty(stock, age, taken, words):
-    pool = Pool(confirmed=stock + 60, taken=60, created_at=NOW - timedelta(days=age, hours=1))
+    pool = Pool(
+        ours_alone=True,
+        confirmed=stock + 60,
+        taken=60,
+        created_at=NOW - timedelta(days=age, hours=1),
+    )
     assert forecast(pool, taken) == words
 
 

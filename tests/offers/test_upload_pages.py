@@ -122,3 +122,14 @@ def test_a_dry_run_keeps_nothing(tmp_path):
     assert not (Batch.objects.exists() or Code.objects.exists() or Pool.objects.exists())
     with pytest.raises(CommandError, match="can't be read"):
         run("90140", str(tmp_path / "none.csv"))
+
+
+def test_the_demo_has_a_pool_with_a_past(settings):
+    with pytest.raises(CommandError, match="demo"):
+        call_command("seed_demo_pools")
+    settings.DEMO = True
+    for _ in range(2):
+        call_command("seed_demo_pools")
+    pool = Pool.objects.get()
+    assert (pool.stock, pool.is_low) == (5, True)
+    assert [batch.name for batch in pool.batches.filter(sent_at=None)] == ["winter.csv"]

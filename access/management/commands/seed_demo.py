@@ -10,6 +10,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
+from access.demo_sandbox import listen_to
 from access.demo_till import equip
 from stores.models import Associate, Installation, Store, Till
 
@@ -40,6 +41,19 @@ class Command(BaseCommand):
             help="where that till's page is, as http://localhost:8701",
         )
 
+        parser.add_argument(
+            "--sandbox",
+            metavar="URL",
+            help="tell the sandbox there where this installation's webhooks go",
+        )
+        parser.add_argument(
+            "--then",
+            action="append",
+            default=[],
+            metavar="COMMAND",
+            help="run this one, too: rooms above seed what is theirs",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.DEMO:
             raise CommandError("This makes a well-known log-in: run it with LOYALTY_MODE=demo.")
@@ -62,6 +76,10 @@ class Command(BaseCommand):
                     origin=options["till_origin"],
                     panel_url=panel_url,
                 )
+        if options["sandbox"]:
+            listen_to(options["sandbox"], installation)
+        for command in options["then"]:
+            call_command(command)
         self.stdout.write(f"Demo installation ready. Admin log-in: {MANAGER} / {PASSWORD}")
 
 
