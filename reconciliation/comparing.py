@@ -375,9 +375,12 @@ def not_made(case: Case) -> list[PendingRedemption]:
 def is_late(
     case: Case, redemption: PendingRedemption, row: HistoryItem, record: CodeRecord | None
 ) -> bool:
+    """What was there before we called it not made, settling has seen, and found to be another's."""
     if record is None or row not in suspects(redemption, case.sight, later=ACTS_WITHIN):
         return False
-    return is_ours(redemption, row, record)
+    is_known = redemption.engine_id is not None and record.redemption_id == redemption.engine_id
+    at, said = time_of(row), redemption.changed_at + case.sight.skew - WHOLE_SECONDS
+    return is_ours(redemption, row, record) and (is_known or (at is not None and at >= said))
 
 
 def late_commit(
@@ -416,6 +419,20 @@ def held_elsewhere(redemption_id: UUID, row: HistoryItem) -> Found:
     )
 
 
+IN_THAT_MINUTE = (
+    "Can't tell: the member's own, made in the minute in which we asked for one like it that we "
+    "called not made; or that one, shown late."
+)
+IN_STORE = (
+    "An in-store offer was redeemed, and not by us: by the member, by another system, or by a row "
+    "that our database lost."
+)
+NOT_ON_OFFER = (
+    "Can't tell whether the member redeemed in the web shop or another system did: no offer is "
+    "called so now."
+)
+
+
 def online_or_unknown(case: Case, row: HistoryItem, record: CodeRecord | None) -> Found:
     titles, title = case.titles(), plain(row.title)
     at_till = row.status in case.ours.codes_at_tills
@@ -428,14 +445,9 @@ def online_or_unknown(case: Case, row: HistoryItem, record: CodeRecord | None) -
         # As shops let their members do it: on the phone, and the code is shown at the till.
         cause = "The member redeemed by themselves, and a sale of ours has the code."
         return Found(Kind.ONLINE, key_of_row(row), cause, ours, theirs)
+    in_that_minute = any(row in suspects(r, case.sight) for r in not_made(case))
     known = title in titles.in_store
-    cause = (
-        "An in-store offer was redeemed, and not by us: another system, the in-store widget, or a "
-        "row that our database lost."
-        if known
-        else "Can't tell whether the member redeemed in the web shop or another system did: no "
-        "offer is called so now."
-    )
+    cause = IN_THAT_MINUTE if in_that_minute else IN_STORE if known else NOT_ON_OFFER
     return Found(
         Kind.UNKNOWN_CODE,
         key_of_row(row),
@@ -443,7 +455,7 @@ def online_or_unknown(case: Case, row: HistoryItem, record: CodeRecord | None) -
         ours,
         theirs,
         points=-row.points,
-        is_certain=known,
+        is_certain=known and not in_that_minute,
     )
 
 

@@ -121,7 +121,7 @@ def described(found: Found, balance: int) -> Preview:
         moved = -int(found.theirs["points"])
         words = (
             "The redemption is taken into our ledger and undone: the engine ends its code and "
-            f"gives {moved:,} points back."
+            f"gives {moved:,} points back. Ask the member first: a code of their own would end."
         )
     elif repair == Repair.SEND_ORDER:
         words = (

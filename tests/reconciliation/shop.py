@@ -308,7 +308,14 @@ def bought_online(scene: Scene) -> tuple[Acts, Any]:
 
 def late_commit(scene: Scene) -> tuple[Acts, Any]:
     acts = [scene.redeem(ago=MADE - 200)]
-    return acts, nothing_made(scene)[1]
+    said = {"reason": Reason.REPLY_LOST, "made": MADE}
+    return (
+        acts,
+        lambda book, member, answers: (
+            book.redemption(member, State.NOT_MADE, changed_at=book.ago(MADE - 150), **said)
+            and None
+        ),
+    )
 
 
 def unknown_code(scene: Scene) -> tuple[Acts, Any]:

@@ -132,6 +132,13 @@ def test_a_late_commit_is_known_by_the_engines_id_or_the_offer():
     assert compared((late,), not_made(engine_id=7)) == [(Kind.LATE_COMMIT, True)]
 
 
+def test_what_was_there_before_we_called_it_not_made_may_be_the_members_own():
+    said = not_made(changed_at=MADE + timedelta(minutes=2))
+    assert compared((row(),), said) == [(Kind.UNKNOWN_CODE, False)]
+    known = not_made(changed_at=MADE + timedelta(minutes=2), engine_id=7)
+    assert compared((row(),), known) == [(Kind.LATE_COMMIT, True)]
+
+
 def test_of_two_that_a_late_commit_could_be_none_is_named_for_certain():
     late = row(at=MADE + timedelta(minutes=10))
     both = (not_made(), not_made(requested_at=MADE + SECOND))
