@@ -16,10 +16,11 @@ from api.problems import KINDS
 from api.rates import buckets
 from api.root import EVERYWHERE, WITH_BODY, api
 from members.models import Member
+from redemptions import life
 from redemptions.models import PendingRedemption
 from redemptions.states import State
 from sandbox.control import Sandbox
-from stores.models import Associate
+from stores.models import Associate, Installation
 from tests.api.pos import FIVE_OFF, NEVER_SEEN, TWENTY_FIVE_OFF, Pos, kind
 
 pytestmark = pytest.mark.django_db
@@ -290,6 +291,25 @@ def no_key(stage: Stage) -> HttpResponse:
 def another(stage: Stage) -> HttpResponse:
     stage.row(State.UNCERTAIN)
     return stage.ask(REDEEM)
+
+
+def delayed_code(stage: Stage) -> Any:
+    """An open one, where points go with the order."""
+    Installation.objects.update(delayed_deduction=True)
+    return stage.ask(REDEEM).json()["id"]
+
+
+@tells(REDEEM, "ends-open-code")
+def one_at_a_time(stage: Stage) -> HttpResponse:
+    delayed_code(stage)
+    return stage.ask(REDEEM)
+
+
+@tells(REDEEM, "not-withdrawn")
+def ending_what_was_sold(stage: Stage) -> HttpResponse:
+    older = delayed_code(stage)
+    life.claim_used(PendingRedemption.objects.get())
+    return stage.ask(REDEEM, {"ends": older})
 
 
 @tells(REDEEM, "member-not-found")

@@ -17,11 +17,12 @@ import pytest
 import requests
 
 from sandbox.control import Sandbox
+from tests.support.marks import mainly_on
 from tests.support.servers import Database, Panel, manage, running_panel
 from tests.support.waiting import until
 
 # A real server with four processes, loaded from many sides.
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, mainly_on("postgres")]
 
 CALLERS = 24
 CONNECTIONS = 50

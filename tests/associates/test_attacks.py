@@ -21,6 +21,7 @@ pytestmark = pytest.mark.django_db
 # Every address that a redemption's id stands in.
 ACTS: dict[str, Callable[[Panel, str, str], HttpResponse]] = {
     "": lambda panel, path, member: panel.get(path, {"member": member}),
+    "/news": lambda panel, path, member: panel.get(path, {"member": member}),
     "/ask-manager": lambda panel, path, member: panel.get(path, {"member": member}),
     "/check": lambda panel, path, member: panel.post(path, {"member": member}),
     "/extend": lambda panel, path, member: panel.post(path, {"member": member}),

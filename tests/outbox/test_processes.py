@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from tests.outbox.over_http import Shop
+from tests.support.marks import mainly_on
 from tests.support.servers import ROOT, Database
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, mainly_on("postgres")]
 
 MODULE = [sys.executable, "-m", "tests.outbox.worker_process"]
 STATES = "SELECT DISTINCT state FROM outbox_delivery WHERE key LIKE ?"

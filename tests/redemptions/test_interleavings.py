@@ -379,7 +379,7 @@ def test_a_hold_and_a_leases_end(actors, scene, acts, at_rest, taken_off, switch
 
 
 LATE = {
-    "too late for anybody": (None, LATE_SETTLE_SECONDS, FEW),
+    "too late for anybody": (None, LATE_SETTLE_SECONDS, 1),
     "in time to be found": (None, SETTLE_SECONDS, 1),
     "lost after it acted": ("drop_after", SETTLE_SECONDS, 1),
     "lost before it acted": ("drop_before", LATE_SETTLE_SECONDS, 1),

@@ -9,6 +9,7 @@ import pytest
 
 from redemptions.states import State
 from sandbox.control import Sandbox
+from tests.support.marks import mainly_on
 from tests.support.servers import ROOT, Database, environment, manage
 from tests.support.waiting import until
 
@@ -47,11 +48,8 @@ def aftermath(each_database: Database) -> Iterator[Aftermath]:
         yield Aftermath(sandbox, each_database, killed, before)
 
 
-BOTH = ["sqlite", pytest.param("postgres", marks=pytest.mark.long)]
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("each_database", BOTH, indirect=True, scope="module")
+@mainly_on("sqlite")
 @pytest.mark.parametrize("what", WHAT)
 def test_whatever_line_it_dies_at_no_point_is_lost(aftermath: Aftermath, what: str):
     assert aftermath.killed[what] > 10, "the lines of redeem and undo were not met"
