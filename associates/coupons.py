@@ -88,7 +88,8 @@ def must_come_off(redemption: PendingRedemption) -> bool:
         return redemption.stop_asked_at is not None and redemption.withdrawn_at is None
     ended = redemption.state in (State.CANCELLED, State.REVERSING, State.REVERSED)
     by_others = redemption.reason in (Reason.BY_ENGINE, Reason.BY_SHOPPER)
-    return ended and by_others and redemption.withdrawn_at is None
+    was_there = redemption.applied_at is not None and redemption.withdrawn_at is None
+    return ended and by_others and was_there
 
 
 def lease_words(redemption: PendingRedemption) -> dict[str, Any]:

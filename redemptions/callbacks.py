@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from connectors.yotpo.webhook import Callback, Event
+from connectors.yotpo.webhook import MOST_NAMED, Callback, Event
 from database.encryption import blind_index
 from members.identity import email_identity
 from redemptions.models import PendingRedemption
@@ -47,7 +47,9 @@ def coupon_created(callback: Callback) -> list[ToldCode]:
 def coupon_cancelled(callback: Callback, installation: Installation) -> list[ToldCode]:
     """Cancel Coupon: the codes count no more, and the till is told to take them off."""
     told = [keep(code, callback.redemption_id) for code in named(callback.codes)]
-    told += list(ToldCode.objects.filter(pk__in=callback.ids).exclude(pk__in=[t.pk for t in told]))
+    if not told:
+        # Only then: an id beside a code may be of the engine's own, and no row of ours.
+        told = list(ToldCode.objects.filter(pk__in=callback.ids[:MOST_NAMED]))
     for row in told:
         stop(row, installation, Reason.BY_ENGINE)
     return told
@@ -84,9 +86,8 @@ def cancellation_asked(event: Event, installation: Installation) -> str:
 def stop(told: ToldCode, installation: Installation, reason: Reason) -> str:
     """It shall count no more. What was done, as a word. Not to be called in a transaction."""
     # Committed by itself: an answer that brings this code later finds it (heed_what_was_told).
-    ToldCode.objects.filter(pk=told.pk, stop_told_at=None).update(
-        stop_told_at=Now(), stop_reason=reason
-    )
+    # Anew each time: a code without the engine's id can come again, and be ended again.
+    ToldCode.objects.filter(pk=told.pk).update(stop_told_at=Now(), stop_reason=reason)
     redemption = nearest(told)
     done = stop_one(redemption, reason) if redemption else "unknown"
     why = ASKS.get(done)
@@ -134,7 +135,8 @@ def age(redemption: PendingRedemption) -> float:
 
 
 def named(codes: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(codes))
+    """In one order, so that two calls at once do not wait for each other."""
+    return sorted(set(codes))[:MOST_NAMED]
 
 
 def index_of(email: str | None) -> str:

@@ -15,7 +15,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from audit.record import By
-from connectors.errors import OutsideError
+from connectors.errors import NotFound, OutsideError
 from connectors.yotpo.client import Yotpo
 from connectors.yotpo.orders import STATUS
 from members.lookup import FoundMember
@@ -25,7 +25,7 @@ from redemptions.errors import EndsOpenCode, StillOnSale
 from redemptions.evidence import Sight, points_went
 from redemptions.life import UNSOLD, WITHDRAWN
 from redemptions.looking import look
-from redemptions.models import PendingRedemption, sets_aside
+from redemptions.models import LOOKED_FOR, PendingRedemption, sets_aside
 from redemptions.states import Deduction, Reason, State
 from redemptions.timing import MARGIN, deadline, settle_time
 from stores.models import Installation
@@ -135,8 +135,16 @@ def see_whether_gone(engine: Yotpo, redemption: PendingRedemption) -> None:
     """Read once whether the points went. Raises nothing; `deduction` tells."""
     if not redemption.claim(2 * deadline() + MARGIN):
         return
+    if is_given_up(redemption):
+        words = "For a week nobody could read whether the points went."
+        note_seen(redemption, deduction=Deduction.MISSING, engine_words=words)
+        return
     try:
         sight = look(engine, redemption)
+    except NotFound:
+        words = "The engine does not know this member, so no points went."
+        note_seen(redemption, deduction=Deduction.MISSING, engine_words=words)
+        return
     except OutsideError as error:
         log.warning("redemption.unreadable", redemption=str(redemption.id), error=str(error))
         note_seen(redemption, wait=settle_time())
@@ -149,6 +157,13 @@ def see_whether_gone(engine: Yotpo, redemption: PendingRedemption) -> None:
         words = likely_cause(redemption, sight)
         note_seen(redemption, deduction=Deduction.MISSING, engine_words=words)
         log.error("redemption.points_not_gone", redemption=str(redemption.id))
+
+
+def is_given_up(redemption: PendingRedemption) -> bool:
+    """Told of so long ago, and never readable since."""
+    sold = redemption.sold_at
+    is_told = redemption.deduction == Deduction.TOLD
+    return is_told and sold is not None and sold < redemption.database_time() - LOOKED_FOR
 
 
 def note_seen(

@@ -80,6 +80,8 @@ def hold(redemption: PendingRedemption, ticket: str = "", *, by: By | None = Non
     A code that was taken off before and comes again is kept. `by` goes into the trail where that
     changes anything. Raises NoLongerCounts.
     """
+    # Committed by itself: a refusal must not take it back.
+    redemption.heed_what_was_told()
     before = held_facts(redemption)
     with transaction.atomic():
         hold_or_refuse(redemption, ticket)

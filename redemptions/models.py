@@ -31,6 +31,8 @@ __all__ = ["PendingRedemption", "Question", "ToldCode", "open_for"]
 
 # So long points are looked for that did not go with their order.
 LOOKED_FOR = timedelta(days=7)
+# That the engine took the order does not say that it took the points: it does so later.
+STILL_TO_GO = (Deduction.DUE, Deduction.TOLD)
 
 
 class PendingRedemptionQuerySet(models.QuerySet["PendingRedemption"]):
@@ -73,7 +75,7 @@ class PendingRedemptionQuerySet(models.QuerySet["PendingRedemption"]):
 def sets_aside() -> Q:
     """Delayed, and its points are still to go: nobody may spend them on anything else."""
     is_open = Q(state__in=[*UNDER_WAY, State.ISSUED])
-    return Q(delayed=True) & (is_open | Q(state=State.USED, deduction=Deduction.DUE))
+    return Q(delayed=True) & (is_open | Q(state=State.USED, deduction__in=STILL_TO_GO))
 
 
 def acted() -> Q:
@@ -260,7 +262,7 @@ class PendingRedemption(models.Model):
     def points_set_aside(self) -> int:
         """As `sets_aside` asks the database."""
         is_open = self.state in (*UNDER_WAY, State.ISSUED)
-        is_due = self.state == State.USED and self.deduction == Deduction.DUE
+        is_due = self.state == State.USED and self.deduction in STILL_TO_GO
         return self.points if self.delayed and (is_open or is_due) else 0
 
     @property

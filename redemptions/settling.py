@@ -60,6 +60,8 @@ def see_to(engine: Yotpo, redemption: PendingRedemption) -> PendingRedemption:
     if redemption.state == State.UNCERTAIN:
         settle(engine, redemption)
     if redemption.state == State.ISSUED:
+        # Whoever was told so may have died before this row knew of it.
+        redemption.heed_what_was_told()
         end_lease(redemption)
     if redemption.state == State.REVERSING:
         give_back(engine, redemption)

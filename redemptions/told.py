@@ -150,8 +150,8 @@ def ask_a_manager(
     engine_id: int | None = None,
     redemption_id: UUID | None = None,
 ) -> Question:
-    """Open until a manager answers; asked again changes nothing."""
-    return Question.objects.get_or_create(
+    """Open until a manager answers; asked again it only says why that is so by now."""
+    question, is_new = Question.objects.get_or_create(
         code=code,
         by=by,
         answered_at=None,
@@ -161,7 +161,12 @@ def ask_a_manager(
             "engine_id": engine_id,
             "redemption_id": redemption_id,
         },
-    )[0]
+    )
+    if not is_new and question.why != why:
+        still_open = Question.objects.filter(pk=question.pk, answered_at=None)
+        still_open.update(why=why, redemption_id=redemption_id)
+        question.refresh_from_db()
+    return question
 
 
 def watch_questions() -> Iterator[Condition]:

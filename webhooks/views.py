@@ -28,6 +28,7 @@ from connectors.answers import Unreadable
 from connectors.strict_json import Malformed
 from connectors.yotpo.webhook import (
     CANCELLATION_REQUEST,
+    MOST_NAMED,
     REDEMPTION_CREATED,
     Callback,
     Event,
@@ -226,6 +227,9 @@ def answer(heard: Heard, act: Callable[[Callback], dict[str, Any]]) -> HttpRespo
     if not asked.codes and not asked.ids:
         keep(heard.came(State.UNREADABLE, secrets=asked.secrets))
         return said(422, "Name the coupon: coupon_code, code, codes, id or ids.")
+    if max(len(asked.codes), len(asked.ids)) > MOST_NAMED:
+        keep(heard.came(State.UNREADABLE, secrets=asked.secrets))
+        return said(422, f"Name at most {MOST_NAMED} coupons in one call.")
     told = act(asked)
     keep(heard.came(State.ANSWERED, secrets=asked.secrets, done=heard.event))
     return JsonResponse(told)

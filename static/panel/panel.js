@@ -393,6 +393,7 @@
     try {
       await host.ask("discount.remove", { code, redemptionId: about });
     } catch {
+      takenOff.delete(about);
       say(`The code ${code} was ended, and the till keeps it: take it off the sale.`, null, "dismiss");
       return;
     }
@@ -606,6 +607,8 @@
   for (const failure of ["htmx:sendError", "htmx:timeout"]) {
     on(failure, (event) => {
       const { elt } = event.detail;
+      // It asks again soon; what a person did and must try again is not forgotten for it.
+      if (elt.matches("[data-quiet]")) return;
       clearAfterFailedLookUp(elt);
       failed = elt;
       say(NO_ANSWER, elt, "again");
@@ -682,7 +685,8 @@
     // What comes may take the focus.
     endWaiting(event.detail);
     const hasAnother = requestConfig.elt.matches("[data-shows]") && isUnasked(requestConfig) && target.firstElementChild;
-    if (isTooLate(event.detail) || hasAnother) {
+    const isQuietly = xhr.status >= 400 && requestConfig.elt.matches("[data-quiet]");
+    if (isTooLate(event.detail) || hasAnother || isQuietly) {
       event.detail.shouldSwap = false;
     } else if (dialog && xhr.responseText.trimStart().startsWith("<dialog")) {
       // Asked again (another code is open already), it takes its own place.

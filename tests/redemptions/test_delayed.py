@@ -201,17 +201,20 @@ def by_ana(ana, till) -> By:
     return By(Who.associate(ana), Where.at(till=till))
 
 
-def test_used_points_stay_set_aside_until_the_order_was_told(ask, mara):
+def test_used_points_stay_set_aside_until_they_were_seen_to_go(ask, mara):
+    """The engine takes an order at once, and its points some time later."""
     code = ask()
     sell(code)
     assert [row.points_set_aside for row in delayed.setting_aside(mara)] == [500]
     delayed.note_told("S-1")
+    assert [row.points_set_aside for row in delayed.setting_aside(mara)] == [500]
+    PendingRedemption.objects.update(deduction=Deduction.GONE)
     assert delayed.setting_aside(mara) == []
 
 
 @pytest.mark.parametrize("state", State)
 @pytest.mark.parametrize("is_delayed", [False, True])
-@pytest.mark.parametrize("deduction", [Deduction.NONE, Deduction.DUE])
+@pytest.mark.parametrize("deduction", [Deduction.NONE, Deduction.DUE, Deduction.TOLD])
 def test_the_database_and_the_row_agree_on_what_is_set_aside(row, state, is_delayed, deduction):
     here = row(state, delayed=is_delayed, deduction=deduction if is_delayed else "")
     there = PendingRedemption.objects.filter(sets_aside(), pk=here.pk).exists()

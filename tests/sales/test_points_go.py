@@ -115,6 +115,26 @@ def test_an_engine_that_is_away_is_asked_again(sell, deliveries, sandbox, code, 
     assert seen() == Deduction.GONE
 
 
+def test_a_member_whom_the_engine_forgot_is_not_read_for_ever(
+    sell, deliveries, sandbox, code, seen
+):
+    sell(coupon_codes=(code.code,))
+    deliveries()
+    sandbox.fault("GET /customers", "status", status=404, times=3)
+    assert seen() == Deduction.MISSING
+    assert "does not know this member" in code.engine_words
+
+
+def test_what_nobody_could_read_for_a_week_is_told(sell, deliveries, sandbox, code, seen):
+    sell(coupon_codes=(code.code,))
+    deliveries()
+    PendingRedemption.objects.update(sold_at=F("sold_at") - timedelta(days=8))
+    sandbox.fault("GET /customers", "status", status=503, times=9)
+    assert seen() == Deduction.MISSING
+    assert "For a week" in code.engine_words
+    assert not PendingRedemption.objects.to_see_gone().exists()
+
+
 @pytest.fixture
 def for_free(sell, deliveries, sandbox, code, seen) -> PendingRedemption:
     """Used, and its points did not go."""

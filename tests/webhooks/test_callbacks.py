@@ -126,6 +126,49 @@ def test_a_coupon_is_ended_by_the_id_that_we_gave(call, row):
     assert now(redemption).state == State.CANCELLED
 
 
+def test_an_id_beside_a_code_is_the_engines_own(call, row):
+    """Its ids and ours are both small numbers: another member's code must not end for it."""
+    other = call("create_coupon", {"code": "LP-OTHER"}).json()["id"]
+    theirs = row(delayed=True, code="LP-OTHER", engine_id=ENGINE_ID + 1)
+
+    call("cancel_coupon", {"id": other, "coupon": {"code": CODE}})
+
+    assert now(theirs).state == State.ISSUED
+
+
+def test_more_than_a_hundred_coupons_are_refused(call):
+    codes = [f"LP-{number}" for number in range(101)]
+    for event in ("create_coupon", "cancel_coupon"):
+        answer = call(event, {"coupons": [{"codes": ",".join(codes[:60])}, {"codes": codes[60:]}]})
+        assert answer.status_code == 422
+    assert not ToldCode.objects.exists()
+
+
+def test_who_was_told_and_died_is_succeeded_before_payment(call, row):
+    """The end was committed; the redemption had not heard of it when its process died."""
+    redemption = row(State.UNCERTAIN, engine_id=None, delayed=True)
+    call("cancel_coupon", {"code": CODE})
+    PendingRedemption.objects.update(
+        state=State.ISSUED, code=CODE, engine_id=ENGINE_ID, lease_until=timezone.now()
+    )
+
+    with pytest.raises(NoLongerCounts):
+        life.hold(now(redemption))
+
+    assert now(redemption).state == State.CANCELLED
+
+
+def test_a_code_that_comes_again_can_be_ended_again(call, row):
+    call("cancel_coupon", {"code": CODE})
+    ToldCode.objects.update(stop_told_at=timezone.now() - timedelta(days=4))
+    redemption = row(State.UNCERTAIN, engine_id=None, delayed=True)
+
+    call("cancel_coupon", {"code": CODE})
+    redemption.issue(Reason.REPLY_LOST, engine_id=ENGINE_ID, code=CODE)
+
+    assert now(redemption).state == State.CANCELLED
+
+
 def test_points_that_went_already_are_given_back_where_no_sale_can_have_the_code(call, row):
     redemption = row()
 
