@@ -55,3 +55,21 @@ def test_an_undo_does_not_stand_over_another_code(till: Till, sandbox: Sandbox):
     expect(till.coupon).to_contain_text("$5 off")
     expect(till.coupon).not_to_contain_text("Undone")
     assert len(sandbox.redemptions()) == 2
+
+
+@pytest.mark.provokes("no connection")
+def test_what_failed_is_tried_again_although_the_card_asked_for_news_meanwhile(till: Till):
+    till.look_up_mara()
+    till.redeemed("$5 off")
+    page = till.page
+    page.route("**/undo", lambda route: route.abort(), times=1)
+    till.undo_button.click()
+    expect(till.try_again_button).to_be_visible()
+    page.route("**/news?*", lambda route: route.abort(), times=1)
+    with page.expect_event("requestfailed", lambda request: "/news" in request.url):
+        pass
+    # The next one has an answer, so what the first brought about is there.
+    with page.expect_response("**/news?*"):
+        pass
+    till.try_again_button.click()
+    expect(till.coupon).to_contain_text("The code no longer counts")
