@@ -225,8 +225,8 @@ MUTANTS = [
             ),
             Change(
                 "redemptions/settling.py",
-                "    if redemption.state == State.ISSUED:\n        end_lease",
-                "    if redemption.state in {State.ISSUED, State.USED}:\n        end_lease",
+                "    if redemption.state == State.ISSUED:\n        # Whoever",
+                "    if redemption.state in {State.ISSUED, State.USED}:\n        # Whoever",
             ),
         ),
     ),
