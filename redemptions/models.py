@@ -400,6 +400,7 @@ def open_for(member_id: uuid.UUID) -> models.QuerySet[PendingRedemption]:
         PendingRedemption.objects.filter(standing(), member_id=member_id)
         .order_by("-requested_at")
         .only(
+            "installation_id",
             "member_id",
             "offer_name",
             "points",
