@@ -19,7 +19,7 @@ from members.delivering import (
 )
 from members.engine import engine
 from members.keeping import BIRTHDAY, ENROLMENT
-from members.telling import MEMBER_READING, figures_changed, read_anew
+from members.telling import MEMBER_READING, figures_changed, flight_of_reading, read_anew
 from offers.filling import CODES, flight_of_part, is_part_seen, note_confirmed, tell_part
 from offers.telling import stock_told
 from outbox.limits import fresh_limits
@@ -92,7 +92,13 @@ DELIVERIES: dict[str, Route] = {
     TOLD: Route(
         call=handle, system="webhooks", on_done=note_handled, on_parked=note_parked, idempotent=True
     ),
-    MEMBER_READING: Route(call=read_anew, system="yotpo", idempotent=True),
+    MEMBER_READING: Route(
+        call=read_anew,
+        system="yotpo",
+        idempotent=True,
+        in_the_back=True,
+        one_in_flight_by=flight_of_reading,
+    ),
     CORRECTION: Route(
         call=tell_correction,
         system="yotpo",
