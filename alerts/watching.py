@@ -40,7 +40,7 @@ def watch() -> None:
         except Exception:
             log.exception("alerts.watch_failed", watch=path)
             failed.add(path)
-            found = [failure(path)]
+            found = gathered([failure(path)])
         seen |= {(one.kind, one.subject): (path, one) for one in found}
     with transaction.atomic():
         changed = take_over(seen, failed)
@@ -54,9 +54,11 @@ def failure(path: str) -> Condition:
 
 
 def gathered(conditions: Iterable[Condition]) -> list[Condition]:
-    """One for each kind and subject: counts are added up, the earliest time counts."""
+    """One for each kind and subject, as the table keeps these: counts are added up, the earliest
+    time counts."""
     found: dict[Key, Condition] = {}
-    for one in conditions:
+    for given in conditions:
+        one = replace(given, kind=given.kind[:64], subject=given.subject[:200])
         key = (one.kind, one.subject)
         found[key] = both(found[key], one) if key in found else one
     return list(found.values())
@@ -84,7 +86,7 @@ def take_over(seen: dict[Key, tuple[str, Condition]], failed: set[str]) -> list[
 
 
 def made(path: str, one: Condition) -> Alert:
-    return Alert(kind=one.kind[:64], subject=one.subject[:200], **shown(path, one))
+    return Alert(kind=one.kind, subject=one.subject, **shown(path, one))
 
 
 def shown(path: str, one: Condition) -> dict[str, str | int | datetime | None]:

@@ -29,6 +29,7 @@ from reconciliation.telling import (
     is_correction_seen,
     note_not_repaired,
     note_repaired,
+    note_told_again,
     tell_correction,
 )
 from redemptions.callbacks import cancellation_asked, redemption_told
@@ -111,7 +112,7 @@ DELIVERIES: dict[str, Route] = {
 """What each kind of delivery calls, and what follows from its end."""
 # A manager has seen that the engine did nothing with it.
 DELIVERIES[ORDER_AGAIN] = replace(
-    DELIVERIES[ORDER], on_done=note_repaired, on_parked=note_not_repaired
+    DELIVERIES[ORDER], on_done=note_told_again, on_parked=note_not_repaired
 )
 
 WEBHOOKS: dict[str, dict[str, Handler]] = {

@@ -62,6 +62,14 @@ def test_two_of_one_kind_and_subject_are_added_up(look):
     assert (alert.count, alert.since) == (5, early)
 
 
+def test_one_whose_subject_is_too_long_to_be_kept_whole_is_one_alert(look):
+    told = look(low("x" * 300))
+    again = look(low("x" * 300))
+
+    assert states() == [("x" * 200, "open")]
+    assert (len(told), again) == (1, [])
+
+
 def test_what_is_gone_clears_by_itself_and_comes_back_as_a_new_one(look):
     look(low())
     look()
