@@ -28,6 +28,9 @@ AGAIN_AFTER = timedelta(hours=1)
 # An act is dated when it is written; others see it when its transaction ends.
 LONGEST_TRANSACTION = timedelta(minutes=10)
 
+# Rows of a member's id and a time.
+Acts = QuerySet[Any, Any]
+
 
 @dataclass(frozen=True, slots=True)
 class Due:
@@ -52,10 +55,8 @@ def due_now(now: datetime, limit: int | None = None) -> list[Due]:
     cutoff = cutoff_of(now)
     found: dict[UUID, datetime] = {}
     again = Reading.objects.filter(again_at__lte=now).order_by("again_at")
-    for pk, moment in [
-        *(row for acts in acts_between(start_of(now), cutoff) for row in acts[:limit]),
-        *again.values_list("pk", "again_at")[:limit],
-    ]:
+    acts = [*acts_between(start_of(now), cutoff), again.values_list("pk", "again_at")]
+    for pk, moment in (row for rows in acts for row in rows[:limit]):
         found[pk] = min(moment, found.get(pk, moment))
     due = [Due(pk, moment) for pk, moment in found.items()]
     return sorted(due, key=lambda each: each.oldest_act_at)
@@ -68,7 +69,7 @@ def start_of(now: datetime) -> datetime:
     return max(since, covers - LONGEST_TRANSACTION) if covers else since
 
 
-def acts_between(start: datetime, cutoff: datetime) -> list["QuerySet[Any, tuple[UUID, datetime]]"]:
+def acts_between(start: datetime, cutoff: datetime) -> list[Acts]:
     """Members and their oldest act that no reading covers, by kind. What is younger than the cutoff
     may not show yet: its turn comes."""
     told = Delivery.objects.filter(kind=ORDER, changed_at__gte=start, changed_at__lte=cutoff)
@@ -84,9 +85,8 @@ def acts_between(start: datetime, cutoff: datetime) -> list["QuerySet[Any, tuple
     ]
 
 
-def uncovered(
-    rows: "QuerySet[Any]", start: datetime, cutoff: datetime
-) -> "QuerySet[Any, tuple[UUID, datetime]]":
+def uncovered(rows: "QuerySet[Any]", start: datetime, cutoff: datetime) -> Acts:
     read = Reading.objects.filter(member=OuterRef("member"), covers__gte=OuterRef("at"))
     acts = rows.filter(~Exists(read), member__isnull=False, at__gte=start, at__lte=cutoff)
-    return acts.order_by().values_list("member").annotate(oldest=Min("at")).order_by("oldest")
+    oldest: Acts = acts.order_by().values_list("member").annotate(oldest=Min("at"))
+    return oldest.order_by("oldest")
