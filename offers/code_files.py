@@ -9,6 +9,7 @@ LONGEST_CODE = 100
 LARGEST_FILE = 10_000_000
 # On SQLite nobody else writes while they are kept, which takes a second or three for so many.
 MOST_CODES = 100_000
+FORMULAS = "=+-@"
 TITLES = frozenset(
     {"code", "codes", "coupon", "coupons", "coupon code", "coupon codes", "coupon_code"}
     | {
@@ -129,6 +130,8 @@ def flaw(code: str) -> str:
         return f"Longer than {LONGEST_CODE} characters."
     if "," in code:
         return "Two codes, or a comma in one: give each code a line of its own."
+    if code[0] in FORMULAS:
+        return "It begins with =, +, - or @: a spreadsheet that opens it takes it for a formula."
     if any(char.isspace() for char in code):
         return "A space in it."
     if not (code.isascii() and code.isprintable()):
