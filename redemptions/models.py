@@ -183,6 +183,7 @@ class PendingRedemption(models.Model):
             models.Index(fields=["member", "state"], name="redemptions_of_a_member"),
             models.Index(Upper("code"), name="redemptions_by_code"),
             models.Index(fields=["sale"], name="redemptions_of_a_sale"),
+            models.Index(fields=["changed_at"], name="redemptions_changed_of_late"),
             # In the order in which the API lists them.
             models.Index(
                 fields=["installation", "-requested_at", "-id"], name="redemptions_newest_first"

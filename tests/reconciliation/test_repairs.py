@@ -247,6 +247,38 @@ def test_a_correction_is_not_sent_where_the_points_came_back_meanwhile(
     assert Delivery.objects.get(kind="correction").state == "withdrawn"
 
 
+def test_one_that_was_withdrawn_can_be_made_after_all(lived, manager, deliveries, sandbox, engine):
+    """When it was to be sent, the engine showed other points than were agreed to."""
+    difference = lived(shop.not_given_back, Kind.NOT_GIVEN_BACK)
+    repair(manager, difference)
+    Delivery.objects.filter(kind="correction").update(payload=facts(difference, points=1))
+    deliveries()
+    difference.refresh_from_db()
+    assert difference.state == State.OPEN
+    assert Delivery.objects.get(kind="correction").state == "withdrawn"
+    repair(manager, difference)
+    deliveries()
+    difference.refresh_from_db()
+    assert difference.state == State.REPAIRED
+    assert sandbox.balance("member1@example.com") == 2000 + 42
+
+
+def facts(difference: Difference, points: int):
+    return {"difference": difference.pk, "member": str(difference.member_id), "points": points}
+
+
+def test_a_repair_is_not_begun_beside_one_that_is_under_way(lived, manager, deliveries):
+    difference = lived(shop.not_given_back, Kind.NOT_GIVEN_BACK)
+    repair(manager, difference)
+    Difference.objects.update(state=State.OPEN)
+    page = repair(manager, difference).content.decode()
+    assert "An earlier repair is still under way" in page
+    assert difference.state == State.OPEN
+    deliveries()
+    difference.refresh_from_db()
+    assert difference.state == State.REPAIRED
+
+
 def test_points_that_come_back_after_their_correction_are_taken_again(
     lived, manager, deliveries, sandbox, engine
 ):
