@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from audit.record import By, Who
-from offers.code_files import Unreadable
+from database.spreadsheets import Unreadable
 from offers.filling import CannotUpload, discard, keep, send
 from offers.models import Batch, Pool
 
