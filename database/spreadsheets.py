@@ -1,4 +1,4 @@
-"""CSV, as spreadsheets write and open it: read without guessing, written so that nothing in it runs.
+"""CSV, as spreadsheets write and open it: read without guessing, written so that nothing runs.
 
 A spreadsheet takes a cell that begins with one of `STARTS` for a formula. Such a cell is written
 with an apostrophe before it, which it shows as text; read again, the apostrophe is taken off.
@@ -36,8 +36,8 @@ def original(cell: str) -> str:
 
 
 def write_csv(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
-    """UTF-8 with a mark. Every cell stands in quotes: where a spreadsheet splits at semicolons, too,
-    none becomes two, of which the second could run."""
+    """UTF-8 with a mark. Every cell stands in quotes: where a spreadsheet splits at semicolons as
+    well, none becomes two, of which the second could run."""
     text = io.StringIO(newline="")
     text.write(MARK)
     writer = csv.writer(text, quoting=csv.QUOTE_ALL)

@@ -268,6 +268,8 @@ PERIODIC_JOBS = {
     "webhooks.keeping.prune": 3600.0,
     "redemptions.told.prune": 3600.0,
     "reconciliation.job.reconcile": 60.0,
+    "backfill.working.work_on": 2.0,
+    "backfill.keeping.prune": 3600.0,
 }
 
 
@@ -328,6 +330,7 @@ INSTALLED_APPS = [
     "redemptions",
     "sales",
     "reconciliation",
+    "backfill",
     "associates",
     "api",
     "alerts",

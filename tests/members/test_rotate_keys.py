@@ -12,6 +12,8 @@ from django.utils import timezone
 from access.models import LaunchSecret
 from alerts.models import Recipient
 from api.models import KeyedCall
+from backfill.models import Backfill, RowNotTaken
+from backfill.models import Part as PartOfBackfill
 from database.encryption import DecryptionFailed, EncryptedTextField, blind_index
 from members.enrol import NewMember
 from members.identity import Email, Phone
@@ -130,6 +132,11 @@ def test_nothing_encrypted_is_left_behind(
     pool = Pool.objects.create(option_id=1, name="Tote")
     batch = Batch.objects.create(pool=pool, name="codes.csv", size=1)
     Part.objects.create(batch=batch, number=1, size=1, codes="T-1", sample="T-1")
+    backfill = Backfill.objects.create(
+        installation=installation, name="sales.csv", tells_engine=True, size=1
+    )
+    PartOfBackfill.objects.create(backfill=backfill, first=0, size=1, rows="[]")
+    RowNotTaken.objects.create(backfill=backfill, line=2, why="No time.", cells="[]")
     told = {"raw": "{}", "digest": "1", "topic": "loyalty/opt_in", "state": "waiting"}
     Webhook.objects.create(installation=installation, source="yotpo", event="all", **told)
     add_new_key(settings)
