@@ -91,7 +91,8 @@ class BackfillAdmin(LookOnly, admin.ModelAdmin):
     list_select_related = ("installation",)
     search_fields = ("name", "uploaded_by")
     search_help_text = "The file's name, or who uploaded it."
-    exclude = ("content", "held_until", "titles")
+    # How far it is stands above, and moves.
+    fields = readonly_fields = ("name", "installation", "uploaded_by", "uploaded_at", "ended_at")
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view

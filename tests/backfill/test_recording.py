@@ -44,6 +44,14 @@ TWO = "S-2,2026-05-02 12:05,10.00,"
 NOON = datetime(2026, 5, 2, 12, 0, tzinfo=UTC)
 
 
+class Dead(BaseException):
+    """As good as a SIGKILL: nothing behind it runs."""
+
+
+def die() -> None:
+    raise Dead
+
+
 class TestADryRun:
     def test_says_what_would_be_recorded_and_asks_the_engine_nothing(
         self, sandbox, mara, sell, check
@@ -156,6 +164,19 @@ class TestAFile:
         assert not record_one(late, row, part)
         backfill.refresh_from_db()
         assert (backfill.position, counts(backfill), Sale.objects.count()) == (1, (1, 0, 0), 1)
+
+    def test_is_nowhere_between_two_rows_when_its_process_dies(self, mara, check, monkeypatch):
+        backfill = check(ONE, TWO)
+        begin(backfill, BY)
+        step = working.step
+        monkeypatch.setattr(working, "step", lambda *args: (args[2] == 0 and step(*args)) or die())
+        with pytest.raises(Dead):
+            working.work(backfill, 60, working.draining)
+        monkeypatch.undo()
+        assert not Sale.objects.exists()
+        assert not Delivery.objects.exists()
+        Backfill.objects.update(held_until=None)
+        assert counts(run(Backfill.objects.get())) == (2, 0, 0)
 
     def test_that_another_process_holds_is_left_to_it(self, check):
         backfill = check(ONE)
