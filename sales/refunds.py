@@ -13,7 +13,7 @@ from database.encryption import blind_index
 from database.holding import hold
 from database.text import storable
 from members.identity import email_identity
-from outbox.ledger import enqueue, withdraw
+from outbox.ledger import enqueue, renew, withdraw
 from sales.agreement import refund_agrees
 from sales.conflicts import note_conflict
 from sales.errors import (
@@ -196,6 +196,8 @@ def promise_to_tell(refund: Refund) -> None:
     """Behind the order of its sale; nothing, where the engine is not told of that either."""
     if refund.state != State.PROMISED or (refund.sale and refund.sale.not_delivered):
         return
+    if renew(REFUND, refund.refund_id):
+        return
     enqueue(
         kind=REFUND,
         key=refund.refund_id,
@@ -208,7 +210,8 @@ def promise_to_tell(refund: Refund) -> None:
 def promise_refunds(sale: Sale) -> None:
     """Of a sale that is told after all: its refunds follow. In that transaction, after its order.
 
-    For a sale that was claimed; `sale.not_delivered` is empty by then.
+    For a sale that was claimed; `sale.not_delivered` is empty by then. Those that were withdrawn
+    because the sale was nobody's are told now.
     """
     for refund in sale.refunds.filter(state=State.PROMISED).order_by("pk"):
         promise_to_tell(refund)
