@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
-from sales.refunds import NewRefund
-
+from backfill.files import USED
 from members.identity import Unreadable as NoIdentity
 from members.identity import read_email, read_phone
 from members.names import can_be_shown
 from sales.record import NewSale
+from sales.refunds import NewRefund
 from stores.models import POS_ID, Installation
 
 IS_POS_ID = re.compile(POS_ID.regex)
@@ -55,9 +55,12 @@ def read_row(titles: Sequence[str], cells: Sequence[str], installation: Installa
             f"The row has {len(cells)} cells and the first line {len(titles)}. A comma within a "
             "cell wants quotes around it; money is written 42.00."
         )
-    if not all(can_be_shown(sign) for cell in cells for sign in cell):
-        raise Flawed("A cell holds a character that can't be shown, such as an end of line.")
-    row = dict(zip(titles, cells, strict=True))
+    row = {title: cell for title, cell in zip(titles, cells, strict=True) if title in USED}
+    for title, cell in row.items():
+        if not all(map(can_be_shown, cell)):
+            raise Flawed(
+                f"Column {title}: it holds a character that can't be shown, such as an end of line."
+            )
     kind = KINDS.get(row.get("kind", "").lower())
     if kind is None:
         raise Flawed("Column kind: write sale or refund, or leave it empty for a sale.")

@@ -38,7 +38,7 @@ class TestASale:
             store="boston",
             till="1",
             associate="ana",
-            color="red",
+            note="two\nlines",
         )
         assert told.new == NewSale(
             pos_id="S-1",
