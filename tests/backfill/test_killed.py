@@ -15,6 +15,8 @@ from tests.support.marks import mainly_on
 from tests.support.servers import ROOT, Database, environment
 from tests.support.waiting import until
 
+# A busy machine records a row or two a second; what is waited for costs no more than it takes.
+PATIENCE = 3600
 TITLES = ["id", "completed_at", "total", "email", "kind", "sale_id"]
 MEMBERS = 20
 # Of a hundred rows so many name a member; two are refunds of such sales, and one can't be read.
@@ -83,7 +85,7 @@ def kill_in_the_middle(shop: Shop, words: list[str], times: int, rows: int) -> N
         processes = [shop.start("run_worker")]
         processes += [] if number % 2 else [shop.start(*words)]
         try:
-            until(lambda goal=goal: shop.number(RECORDED) >= goal, f"row {goal}", 300)
+            until(lambda goal=goal: shop.number(RECORDED) >= goal, f"row {goal}", PATIENCE)
         finally:
             for process in processes:
                 process.kill()
@@ -95,8 +97,8 @@ def finish(shop: Shop, words: list[str]) -> None:
     open_ones = "SELECT count(*) FROM outbox_delivery WHERE state NOT IN ('done', 'withdrawn')"
     worker = shop.start("run_worker")
     try:
-        assert shop.start(*words).wait(600) == 0
-        until(lambda: shop.number(open_ones) == 0, "everything is told", 300)
+        assert shop.start(*words).wait(PATIENCE) == 0
+        until(lambda: shop.number(open_ones) == 0, "everything is told", PATIENCE)
     finally:
         worker.send_signal(signal.SIGTERM)
         worker.wait(60)
@@ -105,7 +107,7 @@ def finish(shop: Shop, words: list[str]) -> None:
 @pytest.mark.slow
 @mainly_on("sqlite")
 @pytest.mark.parametrize(
-    ("rows", "kills"), [(500, 2), pytest.param(10_000, 12, marks=pytest.mark.long)]
+    ("rows", "kills"), [(500, 2), pytest.param(10_000, 6, marks=pytest.mark.long)]
 )
 def test_killed_again_and_again_it_records_each_row_once(shop, tmp_path, rows, kills):
     file = tmp_path / "sales.csv"
