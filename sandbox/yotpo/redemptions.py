@@ -115,8 +115,11 @@ def _end_older(work: Work, redemption: Row) -> None:
 
 
 def end_unasked(work: Work, redemption: Row) -> None:
-    """The engine ends a code, and calls the merchant. A delayed one is dead then."""
-    if redemption["delayed"]:
+    """The engine ends a code, and calls the merchant. A delayed one is dead then.
+
+    One that an order has used keeps its points with that order: only the call comes, too late.
+    """
+    if redemption["delayed"] and redemption["used_by"] is None:
         _undo(work, redemption)
     telling.coupon_cancelled(work, redemption)
 
