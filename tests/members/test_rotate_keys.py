@@ -23,7 +23,7 @@ from members.lookup import FoundMember
 from members.management.commands import rotate_keys
 from members.models import Member
 from offers.models import Batch, Part, Pool
-from sales.models import Sale
+from sales.models import Refund, Sale
 from stores.models import Installation
 from webhooks.models import Webhook
 
@@ -127,6 +127,8 @@ def test_nothing_encrypted_is_left_behind(
     sale = {"total_cents": 1, "currency": "USD", "completed_at": timezone.now()}
     to_claim = {"email": ADDRESSES[0], "phone": "+14155550123"}
     Sale.objects.create(installation=installation, pos_id="1", **sale, **to_claim)
+    blind = {"total_cents": 1, "currency": "USD", "state": "kept", "reason": "blind"}
+    Refund.objects.create(installation=installation, pos_id="2", refund_id="2", **blind, **to_claim)
     keep(NewMember(ADDRESSES[0], None, None, None, False), installation=installation)
     Recipient.objects.create(label="Desk", email=ADDRESSES[0], url="https://example.com/")
     pool = Pool.objects.create(option_id=1, name="Tote")
