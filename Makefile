@@ -12,7 +12,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --system-certs --universal --generate-h
 	--custom-compile-command 'make requirements'
 
 .PHONY: help setup demo test long next harness mutants reconcile-check check format screenshots \
-	bench bench-money bench-redeem bench-quota bench-backlog requirements webhooks-fuzz
+	bench bench-money bench-redeem bench-sales bench-quota bench-backlog requirements webhooks-fuzz
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,10 +65,13 @@ screenshots: setup  ## Take the pictures of the docs again
 bench: setup  ## Measure a look-up beside the engine and beside a naive view (about 10 minutes)
 	@PYTHONPATH=scripts $(BIN)/python -m bench.look_up $(if $(quick),--quick)
 
-bench-money: bench-redeem bench-quota bench-backlog  ## Measure redemptions and deliveries (about 35 minutes)
+bench-money: bench-redeem bench-sales bench-quota bench-backlog  ## Measure redemptions, sales and deliveries (about 40 minutes)
 
 bench-redeem: setup  ## Redemptions a second beside a bare view; what safety from a power cut costs
 	@PYTHONPATH=scripts $(BIN)/python -m bench.redeem $(if $(quick),--quick)
+
+bench-sales: setup  ## Sales a second beside a bare view that inserts a row
+	@PYTHONPATH=scripts $(BIN)/python -m bench.sales $(if $(quick),--quick)
 
 bench-quota: setup  ## Deliveries to the engine's quota, and 429s (seconds=60, workers=2)
 	@PYTHONPATH=scripts $(BIN)/python -m bench.quota $(foreach word,seconds workers, \

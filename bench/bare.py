@@ -1,4 +1,5 @@
-"""The least that a view can do which keeps what it did: insert a row, then update it.
+"""The least that a view can do which keeps what it did: insert a row, and update it where the panel
+does so, too (/rows), or only insert it (/inserts).
 
 Served like the panel, on a database of the same kind with the same settings. DATABASE_URL says
 which. `python -m bench.bare` makes its table.
@@ -55,7 +56,13 @@ def write(request: HttpRequest) -> HttpResponse:
     return HttpResponse(status=201)
 
 
-urlpatterns = [path("rows", write)]
+@csrf_exempt
+def insert(request: HttpRequest) -> HttpResponse:
+    Row.objects.create(state="done")
+    return HttpResponse(status=201)
+
+
+urlpatterns = [path("rows", write), path("inserts", insert)]
 application = WSGIHandler()
 
 if __name__ == "__main__":

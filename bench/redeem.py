@@ -45,12 +45,13 @@ class Contender:
     path: str
     env: dict[str, str]
     key: Path
+    script: Path = SCRIPT
     rounds: list[Round] = field(default_factory=list)
 
     def run(self, mails: Path, seconds: float) -> Round:
         url = self.server.url + self.path
         words = [self.name, str(mails), str(self.key)]
-        return run_wrk(SCRIPT, url, words, connections=CONNECTIONS, seconds=seconds)
+        return run_wrk(self.script, url, words, connections=CONNECTIONS, seconds=seconds)
 
 
 def main() -> int:

@@ -3,6 +3,7 @@
 python -m bench.shop bearers N      for each of N tills a bearer, a line each
 python -m bench.shop offers POLICY  how offers are read: per_member or shared
 python -m bench.shop key            an API key
+python -m bench.shop members MAILS  who was met at a till before, of that file
 python -m bench.shop orders N MAILS N more sales of that file's members, to be told to the engine
 """
 
@@ -42,6 +43,13 @@ def key() -> None:
 
     installation, _ = Installation.objects.get_or_create(id=INSTALLATION, name="Benchmark")
     print(ApiKey.issue(installation))
+
+
+def members(mails: str) -> None:
+    from members.models import Member
+
+    for mail in Path(mails).read_text().split():
+        Member.objects.seen(mail)
 
 
 def orders(count: str, mails: str) -> None:
@@ -124,6 +132,7 @@ if __name__ == "__main__":
         "bearers": bearers,
         "offers": offers,
         "key": key,
+        "members": members,
         "orders": orders,
     }
     acts[sys.argv[1]](*sys.argv[2:])

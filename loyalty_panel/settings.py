@@ -269,6 +269,8 @@ PERIODIC_JOBS = {
     "redemptions.told.prune": 3600.0,
     "offers.filling.discard_old_previews": 3600.0,
     "reconciliation.job.reconcile": 60.0,
+    "backfill.working.work_on": 2.0,
+    "backfill.keeping.prune": 3600.0,
 }
 
 
@@ -329,6 +331,7 @@ INSTALLED_APPS = [
     "redemptions",
     "sales",
     "reconciliation",
+    "backfill",
     "associates",
     "api",
     "alerts",

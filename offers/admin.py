@@ -13,7 +13,8 @@ from django.views.decorators.http import require_POST
 from audit.audited import Audited
 from audit.look_only import LookOnly
 from audit.record import By, Who
-from offers.code_files import LARGEST_FILE, Unreadable
+from database.spreadsheets import Unreadable
+from offers.code_files import LARGEST_FILE
 from offers.filling import CODES, CannotUpload, discard, keep, send, settle
 from offers.models import Batch, Code, Part, Pool, Use
 from offers.pools import empties, forecast, with_pace

@@ -5,6 +5,8 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from database.spreadsheets import Unreadable, text_of
+
 LONGEST_CODE = 100
 LARGEST_FILE = 10_000_000
 # On SQLite nobody else writes while they are kept, which takes a second or three for so many.
@@ -21,10 +23,6 @@ TITLES = frozenset(
         "redemption code",
     }
 )
-
-
-class Unreadable(Exception):
-    """The file as a whole can't be read; the text says why, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +63,6 @@ def read_codes(raw: bytes) -> CodeFile:
             seen[capitals] = line
             found.codes[code] = line
     return found
-
-
-def text_of(raw: bytes) -> str:
-    wide = raw.startswith((b"\xff\xfe", b"\xfe\xff"))
-    try:
-        return raw.decode("utf-16" if wide else "utf-8-sig")
-    except UnicodeDecodeError:
-        raise Unreadable("The file is not text in UTF-8: save it as CSV (UTF-8).") from None
 
 
 def cells(text: str) -> Iterator[tuple[int, str]]:

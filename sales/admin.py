@@ -16,7 +16,7 @@ class SaleAdmin(LookOnly, admin.ModelAdmin):
     """A ledger: for looking. What the engine was told of it stands among the deliveries."""
 
     list_display = ("pos_id", "completed_at", "total_cents", "currency", "store", "not_delivered")
-    list_filter = ("not_delivered", "installation", "store", "completed_at")
+    list_filter = ("not_delivered", "from_file", "installation", "store", "completed_at")
     search_fields = ("pos_id", "ticket", "member__id")
     search_help_text = "The POS's id of the sale or the ticket, or a member's id."
     date_hierarchy = "completed_at"

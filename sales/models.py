@@ -32,6 +32,7 @@ class Sale(models.Model):
         NOBODY = "nobody", "Names no member"
         UNKNOWN_MEMBER = "unknown_member", "The engine knows nobody by this email or phone"
         VOIDED = "voided", "Voided before the engine heard of it"
+        HISTORY = "history", "Recorded from a file, as history"
 
     installation = models.ForeignKey(Installation, models.PROTECT)
     pos_id = models.CharField(max_length=64, validators=[POS_ID], help_text="The POS's id.")
@@ -58,6 +59,9 @@ class Sale(models.Model):
     origin = models.CharField(max_length=64, blank=True)
     told = models.JSONField(default=dict, help_text="Whatever else the POS said of it.")
     content = models.CharField(max_length=64, editable=False, help_text="SHA-256 of what was told.")
+    from_file = models.BooleanField(
+        default=False, db_default=False, help_text="Not told by the POS itself."
+    )
 
     not_delivered = models.CharField(max_length=20, choices=NotDelivered, blank=True)
     purchases_before = models.PositiveIntegerField(
@@ -162,6 +166,9 @@ class Refund(models.Model):
     items = models.JSONField(default=list, blank=True)
     told = models.JSONField(default=dict, help_text="Whatever else the POS said of it.")
     content = models.CharField(max_length=64, editable=False, help_text="SHA-256 of what was told.")
+    from_file = models.BooleanField(
+        default=False, db_default=False, help_text="Not told by the POS itself."
+    )
 
     state = models.CharField(max_length=16, choices=State)
     reason = models.CharField(max_length=20, choices=Reason, blank=True)

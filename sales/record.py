@@ -18,6 +18,7 @@ from redemptions import delayed
 from redemptions.life import void_ticket
 from redemptions.models import PendingRedemption
 from redemptions.use import CodeOutcome, Outcome, unuse, use
+from sales.agreement import sale_agrees
 from sales.conflicts import note_conflict
 from sales.errors import NoSuchSale, OtherContent
 from sales.fingerprint import differing, fingerprint
@@ -82,7 +83,7 @@ def record(
             there = find_sale(installation, new.pos_id)
             if there is None:
                 raise
-    if there.content != new.fingerprint():
+    if there.content != new.fingerprint() and not (there.from_file and sale_agrees(there, new)):
         note_conflict(installation, Conflict.Subject.SALE, new, differing(plain_facts(new), there))
         raise OtherContent
     return Recorded(there, is_new=False)
@@ -105,7 +106,15 @@ def plain_facts(new: NewSale) -> dict[str, Any]:
     }
 
 
-def write(installation: Installation, new: NewSale, place: Place) -> Sale:
+def write(
+    installation: Installation,
+    new: NewSale,
+    place: Place,
+    *,
+    from_file: bool = False,
+    tells_engine: bool = True,
+) -> Sale:
+    """In the caller's transaction. Raises IntegrityError where it is there."""
     hold_sale(installation, new.pos_id)
     sale = Sale(
         installation=installation,
@@ -116,12 +125,15 @@ def write(installation: Installation, new: NewSale, place: Place) -> Sale:
         associate=place.associate,
         told=new.told,
         content=new.fingerprint(),
+        from_file=from_file,
         **plain_facts(new),
     )
     codes = use(new.coupon_codes, sale.order_id)
     sale.coupon_codes = [told_of(code) for code in codes]
     name_buyer(sale, new, codes)
     sale.not_delivered = why_not_delivered(sale, new)
+    if not tells_engine:
+        sale.not_delivered = sale.not_delivered or Sale.NotDelivered.HISTORY
     sale.save(force_insert=True)
     if not sale.not_delivered:
         enqueue(

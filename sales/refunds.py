@@ -14,6 +14,7 @@ from database.holding import hold
 from database.text import storable
 from members.identity import email_identity
 from outbox.ledger import enqueue, renew, withdraw
+from sales.agreement import refund_agrees
 from sales.conflicts import note_conflict
 from sales.errors import (
     CannotMatch,
@@ -83,7 +84,7 @@ def record_refund(
             there = find_refund(installation, new.pos_id)
             if there is None:
                 raise
-    if there.content != new.fingerprint():
+    if there.content != new.fingerprint() and not (there.from_file and refund_agrees(there, new)):
         differs = differing(plain_facts(new), there)
         note_conflict(installation, Conflict.Subject.REFUND, new, differs)
         raise OtherContent("refund")
@@ -105,7 +106,10 @@ def plain_facts(new: NewRefund) -> dict[str, Any]:
     }
 
 
-def write(installation: Installation, new: NewRefund, place: Place) -> Refund:
+def write(
+    installation: Installation, new: NewRefund, place: Place, *, from_file: bool = False
+) -> Refund:
+    """In the caller's transaction. Raises CannotRefund, and IntegrityError where it is there."""
     refund = Refund(
         installation=installation,
         pos_id=new.pos_id,
@@ -115,6 +119,7 @@ def write(installation: Installation, new: NewRefund, place: Place) -> Refund:
         associate=place.associate,
         told=new.told,
         content=new.fingerprint(),
+        from_file=from_file,
         **plain_facts(new),
     )
     find_order(refund, new)

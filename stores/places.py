@@ -72,7 +72,9 @@ def store_of_till_alone(installation: Installation) -> Store:
 def till_of(store: Store, code: str) -> Till:
     """Raises Disabled, and ValidationError for what is no code."""
     POS_ID(code)
-    return usable(*Till.objects.get_or_create(store=store, code=code, defaults={"name": code}))
+    till, is_new = Till.objects.get_or_create(store=store, code=code, defaults={"name": code})
+    till.store = store  # who asks where it stands need not read it again
+    return usable(till, is_new)
 
 
 def associate_of(installation: Installation, code: str) -> Associate:

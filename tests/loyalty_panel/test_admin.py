@@ -36,6 +36,8 @@ from alerts.models import Alert, Mute, Recipient
 from api.models import KeyedCall
 from audit.models import Entry
 from audit.record import Where, Who, record
+from backfill.models import Backfill, RowNotTaken
+from backfill.models import Part as PartOfBackfill
 from database import encryption
 from members.models import Consent, Enrolment, LastKnown, Member
 from offers.models import Batch, Code, Part, Pool, Use
@@ -65,6 +67,7 @@ LEDGERS += [LookUps, UsedToken, LaunchCode, Alert]
 LEDGERS += [Webhook, ToldCode, Question]
 LEDGERS += [Cursor, Difference, Reading, Run]
 LEDGERS += [Batch, Part, Code, Use]
+LEDGERS += [Backfill, PartOfBackfill, RowNotTaken]
 LEDGERS += [Refund, Conflict, Remainder]
 # Issued and revoked, and never changed.
 ISSUED = [ApiKey, WebhookSecret, LaunchSecret]
@@ -155,6 +158,7 @@ def one_of_each() -> Rows:
     made += rows_of_alerts()
     made += rows_of_what_was_told(installation, redemption)
     made += rows_of_a_pool()
+    made += rows_of_a_backfill(installation)
     made += [ana.installation, till.store, till, ana, Group.objects.create(name="Managers")]
     return {type(row): row for row in made}
 
@@ -177,6 +181,17 @@ def rows_of_a_pool() -> list[Row]:
         *(pool, batch, part),
         Code.objects.create(index="1", part=part),
         Use.objects.create(pool=pool, day=today, count=1),
+    ]
+
+
+def rows_of_a_backfill(installation: Installation) -> list[Row]:
+    backfill = Backfill.objects.create(
+        installation=installation, name="sales.csv", tells_engine=True, size=2
+    )
+    return [
+        backfill,
+        PartOfBackfill.objects.create(backfill=backfill, first=0, size=2, rows=EMAIL),
+        RowNotTaken.objects.create(backfill=backfill, line=2, why="No time.", cells=EMAIL),
     ]
 
 

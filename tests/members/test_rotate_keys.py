@@ -12,6 +12,8 @@ from django.utils import timezone
 from access.models import LaunchSecret
 from alerts.models import Recipient
 from api.models import KeyedCall
+from backfill.models import Backfill, RowNotTaken
+from backfill.models import Part as PartOfBackfill
 from database.encryption import DecryptionFailed, EncryptedTextField, blind_index
 from members.enrol import NewMember
 from members.identity import Email, Phone
@@ -21,7 +23,7 @@ from members.lookup import FoundMember
 from members.management.commands import rotate_keys
 from members.models import Member
 from offers.models import Batch, Part, Pool
-from sales.models import Sale
+from sales.models import Refund, Sale
 from stores.models import Installation
 from webhooks.models import Webhook
 
@@ -125,11 +127,18 @@ def test_nothing_encrypted_is_left_behind(
     sale = {"total_cents": 1, "currency": "USD", "completed_at": timezone.now()}
     to_claim = {"email": ADDRESSES[0], "phone": "+14155550123"}
     Sale.objects.create(installation=installation, pos_id="1", **sale, **to_claim)
+    blind = {"total_cents": 1, "currency": "USD", "state": "kept", "reason": "blind"}
+    Refund.objects.create(installation=installation, pos_id="2", refund_id="2", **blind, **to_claim)
     keep(NewMember(ADDRESSES[0], None, None, None, False), installation=installation)
     Recipient.objects.create(label="Desk", email=ADDRESSES[0], url="https://example.com/")
     pool = Pool.objects.create(option_id=1, name="Tote")
     batch = Batch.objects.create(pool=pool, name="codes.csv", size=1)
     Part.objects.create(batch=batch, number=1, size=1, codes="T-1", sample="T-1")
+    backfill = Backfill.objects.create(
+        installation=installation, name="sales.csv", tells_engine=True, size=1
+    )
+    PartOfBackfill.objects.create(backfill=backfill, first=0, size=1, rows="[]")
+    RowNotTaken.objects.create(backfill=backfill, line=2, why="No time.", cells="[]")
     told = {"raw": "{}", "digest": "1", "topic": "loyalty/opt_in", "state": "waiting"}
     Webhook.objects.create(installation=installation, source="yotpo", event="all", **told)
     add_new_key(settings)

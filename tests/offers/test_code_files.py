@@ -2,7 +2,8 @@
 
 import pytest
 
-from offers.code_files import MOST_CODES, Unreadable, read_codes
+from database.spreadsheets import Unreadable
+from offers.code_files import MOST_CODES, read_codes
 
 SAME = ["AB-1", "CD-2", "EF-3"]
 

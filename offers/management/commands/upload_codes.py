@@ -9,7 +9,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from audit.record import By, Who
-from offers.code_files import LARGEST_FILE, Unreadable
+from database.spreadsheets import Unreadable
+from offers.code_files import LARGEST_FILE
 from offers.filling import CannotUpload, keep, send
 from offers.models import Batch, Pool
 
