@@ -69,6 +69,23 @@ def withdraw(kind: str, key: str) -> bool:
     return bool(withdrawn)
 
 
+def renew(kind: str, key: str) -> bool:
+    """What was withdrawn is wanted after all; whether it was. In the transaction of that change.
+
+    Nothing was ever sent of it, so it can't be doubled.
+    """
+    withdrawn = Delivery.objects.filter(kind=kind, key=key, state=State.WITHDRAWN)
+    delivery = withdrawn.select_for_update().first()
+    if delivery is None:
+        return False
+    find_flight = route_of(kind).one_in_flight_by
+    flight = find_flight(delivery) if find_flight else ""
+    fresh = {"due_at": Now(), "woken_at": Now(), "changed_at": Now(), "last_error": ""}
+    withdrawn.update(state=State.PENDING, flight=flight, **fresh, **AFRESH)
+    wake(delivery)
+    return True
+
+
 def send_again(delivery: Delivery) -> bool:
     """A person wants a parked one tried again, at once. What may have been done is read first.
 
