@@ -19,7 +19,7 @@ from members.delivering import (
 )
 from members.engine import engine
 from members.keeping import BIRTHDAY, ENROLMENT
-from members.telling import MEMBER_READING, figures_changed, read_anew
+from members.telling import MEMBER_READING, figures_changed, flight_of_reading, read_anew
 from offers.filling import CODES, flight_of_part, is_part_seen, note_confirmed, tell_part
 from offers.telling import stock_told
 from outbox.limits import fresh_limits
@@ -29,6 +29,7 @@ from reconciliation.telling import (
     is_correction_seen,
     note_not_repaired,
     note_repaired,
+    note_told_again,
     tell_correction,
 )
 from redemptions.callbacks import cancellation_asked, redemption_told
@@ -45,6 +46,7 @@ from sales.refunding import (
     flight_of_refund,
     give_back,
     is_give_back_seen,
+    is_refund_seen,
     note_refund_before,
     note_refunded,
     note_share,
@@ -91,6 +93,7 @@ DELIVERIES: dict[str, Route] = {
         call=tell_refund,
         system="yotpo",
         before=note_refund_before,
+        seen=None if settings.ENGINE_KEYS_ORDERS else is_refund_seen,
         on_done=note_refunded,
         idempotent=settings.ENGINE_KEYS_ORDERS,
         one_in_flight_by=flight_of_refund,
@@ -118,7 +121,13 @@ DELIVERIES: dict[str, Route] = {
     TOLD: Route(
         call=handle, system="webhooks", on_done=note_handled, on_parked=note_parked, idempotent=True
     ),
-    MEMBER_READING: Route(call=read_anew, system="yotpo", idempotent=True),
+    MEMBER_READING: Route(
+        call=read_anew,
+        system="yotpo",
+        idempotent=True,
+        in_the_back=True,
+        one_in_flight_by=flight_of_reading,
+    ),
     CORRECTION: Route(
         call=tell_correction,
         system="yotpo",
@@ -131,7 +140,7 @@ DELIVERIES: dict[str, Route] = {
 """What each kind of delivery calls, and what follows from its end."""
 # A manager has seen that the engine did nothing with it.
 DELIVERIES[ORDER_AGAIN] = replace(
-    DELIVERIES[ORDER], on_done=note_repaired, on_parked=note_not_repaired
+    DELIVERIES[ORDER], on_done=note_told_again, on_parked=note_not_repaired
 )
 
 WEBHOOKS: dict[str, dict[str, Handler]] = {

@@ -404,6 +404,77 @@ MUTANTS = [
             ),
         ),
     ),
+    Mutant(
+        "delayed: points are set aside until the sale alone",
+        "A redemption, 5: points available are the balance less open delayed points",
+        "points_that_were_sold_and_have_not_gone_yet",
+        (
+            Change(
+                "redemptions/models.py",
+                "STILL_TO_GO = (Deduction.DUE, Deduction.TOLD)",
+                "STILL_TO_GO: tuple[Deduction, ...] = ()",
+            ),
+        ),
+    ),
+    Mutant(
+        "delayed: another code ends nothing",
+        "A redemption, 2: at most one open delayed one",
+        "points_that_are_set_aside",
+        (
+            Change(
+                "redemptions/actions.py",
+                "                ending.carry_out(by)\n",
+                "                pass\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "delayed: ended by an approved cancellation",
+        "A redemption, 5: it is never sent to approve-cancellation",
+        "sale_of_a_delayed_code_that_was_undone",
+        (
+            Change(
+                "redemptions/models.py",
+                "        to = State.CANCELLED if self.delayed else State.REVERSING\n",
+                "        to = State.REVERSING\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "a refund beyond what is left",
+        "A sale, a refund: beyond what is left is refused",
+        "refunds_in_parts",
+        (
+            Change(
+                "sales/refunds.py",
+                'refunded_cents__lte=F("total_cents") - refund.total_cents',
+                'refunded_cents__lte=F("total_cents")',
+            ),
+            Change(
+                "sales/refunds.py",
+                'refunded_cents=F("refunded_cents") + refund.total_cents',
+                'refunded_cents=F("refunded_cents")',
+            ),
+        ),
+    ),
+    Mutant(
+        "a refund overtakes its sale",
+        "Outbox: order is kept per sale",
+        "refund_before_its_order_is_there",
+        (
+            Change(
+                "sales/refunds.py",
+                'order_by=f"sale:{refund.sale_id}" if refund.sale else',
+                'order_by=f"refund:{refund.pk}" if refund.sale else',
+            ),
+        ),
+    ),
+    Mutant(
+        "a refund that waits is forgotten",
+        "A sale, a refund: released in the transaction that records the sale",
+        "refund_that_waits_for_its_sale",
+        (Change("sales/record.py", "    release_waiting(sale)\n", ""),),
+    ),
 ]
 
 
