@@ -12,7 +12,7 @@ from tests.openapi.report import Report
 from tests.openapi.words import CALL_SECONDS
 
 CONTENT_TYPE = "application/problem+json"
-TYPE = "urn:loyalty-panel:problem:"
+PROBLEM = "urn:loyalty-panel:problem:"
 # What is no call of ours has no place in the description.
 BESIDE = {"no-such-call": 404, "method-not-allowed": 405, "bad-request": 400}
 # The server refuses these itself, before they are a request to us.
@@ -169,7 +169,7 @@ class Mangler:
         if not body:
             return ""  # to HEAD
         problem = json.loads(body)
-        kind = problem["type"].removeprefix(TYPE)
+        kind = problem["type"].removeprefix(PROBLEM)
         if status >= 500 and status != 503:
             return f"{status} {kind}"
         return "" if self.kinds.get(kind) == status else f"{status} is not {kind}"

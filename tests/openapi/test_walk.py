@@ -1,8 +1,11 @@
 """A slice of `make harness-api` with a fixed seed: what the API answers is what it describes."""
 
+import json
+
 import pytest
 
 from tests.harness.shop import Shop
+from tests.openapi.mangled import CONTENT_TYPE, PROBLEM, Mangler
 from tests.openapi.report import Report
 from tests.openapi.walk import Walk
 
@@ -48,3 +51,22 @@ def test_a_status_that_is_not_described_is_found(walk: Walk, report: Report) -> 
     walk.report = Report()
     walk.each_alone(walk.schema_of(description), walk.keys[0])
     assert any("UndefinedStatusCode" in found for found in walk.report.findings)
+
+
+@pytest.mark.parametrize(
+    ("status", "content_type", "kind"),
+    [
+        (500, CONTENT_TYPE, "internal"),
+        (409, CONTENT_TYPE, "member-not-found"),
+        (404, CONTENT_TYPE, "never-heard-of"),
+        (404, "text/html", "member-not-found"),
+    ],
+)
+def test_a_bad_answer_to_mangled_bytes_is_found(
+    walk: Walk, status: int, content_type: str, kind: str
+) -> None:
+    mangler = Mangler(walk.url, walk.description(), walk.chance, Report())
+    told = json.dumps({"type": f"{PROBLEM}{kind}"}).encode()
+    assert mangler.wrong_with(status, content_type, told)
+    good = json.dumps({"type": f"{PROBLEM}member-not-found"}).encode()
+    assert not mangler.wrong_with(404, CONTENT_TYPE, good)

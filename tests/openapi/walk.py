@@ -25,7 +25,7 @@ from schemathesis.generation.stateful import APIStateMachine
 from schemathesis.schemas import APIOperation, BaseSchema
 
 from tests.harness.shop import Shop
-from tests.openapi.mangled import Mangler
+from tests.openapi.mangled import PROBLEM, Mangler
 from tests.openapi.report import Report
 from tests.openapi.words import (
     CALL_SECONDS,
@@ -39,7 +39,6 @@ from tests.openapi.words import (
 )
 
 Drawn = TypeVar("Drawn", bound=Callable[..., Any])
-PROBLEM = "urn:loyalty-panel:problem:"
 # Of one turn: scenarios that follow links, each call by itself, and bytes that are no request.
 SCENARIOS, STEPS = 10, 12
 BY_ITSELF = 4
