@@ -27,6 +27,13 @@ KEY_HEADER = {
     "description": "A new one for each act, the same one when you repeat it. Kept for 7 days.",
     "example": "4b0f6c1e-9d0a-4c69-8f5e-6f6f0a9e1d7c",
 }
+RETRY_AFTER = {
+    "Retry-After": {
+        "required": True,
+        "schema": {"type": "integer", "minimum": 1},
+        "description": "Seconds to wait before the same is sent again.",
+    }
+}
 # What any call may answer.
 EVERYWHERE = ("unauthorized", "rate-limited", "internal", "database-unavailable")
 WITH_BODY = ("length-required", "too-large")
@@ -80,6 +87,7 @@ def complete(method: str, call: dict[str, Any]) -> None:
     for status in sorted({KINDS[kind][0] for kind in kinds}):
         here = [kind for kind in kinds if KINDS[kind][0] == status]
         call["responses"][status] = problem_answer(here)
+    call["responses"][429]["headers"] = RETRY_AFTER
 
 
 def never_null(schema: dict[str, Any]) -> dict[str, Any]:

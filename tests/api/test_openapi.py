@@ -128,6 +128,7 @@ def test_every_problem_is_a_problem(described: dict[str, Any]) -> None:
     for _, _, call in calls(described):
         problems = {int(s): a for s, a in call["responses"].items() if int(s) >= 400}
         assert {401, 429, 500} <= set(problems)
+        assert set(problems[429]["headers"]) == {"Retry-After"}
         for status, answer in problems.items():
             [(content_type, content)] = answer["content"].items()
             assert content_type == "application/problem+json"
