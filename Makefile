@@ -11,8 +11,9 @@ MANAGE := LOYALTY_MODE=test $(BIN)/python manage.py
 COMPILE := $(BIN)/uv pip compile --quiet --system-certs --universal --generate-hashes \
 	--custom-compile-command 'make requirements'
 
-.PHONY: help setup demo test long next harness mutants reconcile-check check format screenshots \
-	bench bench-money bench-redeem bench-sales bench-quota bench-backlog requirements webhooks-fuzz
+.PHONY: help setup demo demo-key test long next harness harness-api mutants reconcile-check check \
+	format screenshots bench bench-money bench-redeem bench-sales bench-quota bench-backlog \
+	requirements webhooks-fuzz
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +38,15 @@ next: setup  ## Run the quick tests on the next Python and Django
 harness: setup  ## Random histories while processes are killed (n=2000, seed=, databases=sqlite,postgres)
 	@PYTHONPATH=scripts $(BIN)/python -m tests.harness $(foreach word,n seed only keys databases, \
 		$(if $($(word)),--$(word) $($(word))))
+	@$(if $(only),,$(MAKE) --no-print-directory harness-api)
+
+harness-api: setup  ## The last part of it: calls drawn from the API's own description (calls=10000, seed=)
+	@PYTHONPATH=scripts $(BIN)/python -m tests.openapi $(foreach word,calls seed, \
+		$(if $($(word)),--$(word) $($(word))))
+
+demo-key: setup  ## Print a new API key for the running demo; the one printed before it ends
+	@LOYALTY_MODE=demo DATABASE_URL=sqlite:///$(abspath $(or $(DEMO_DATA),var/demo))/panel.sqlite3 \
+		$(BIN)/python manage.py demo_api_key
 
 mutants: setup  ## Take out each rule in a copy: the slice of `harness` must fail (only=word; 15 minutes)
 	@PYTHONPATH=scripts $(BIN)/python -m tests.harness.mutants $(if $(only),--only "$(only)")

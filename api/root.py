@@ -6,10 +6,12 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
+from ninja.operation import Operation
 
 from api import members, redemptions, refunds, sales, schemas
 from api.auth import ApiKeyBearer
 from api.body import StrictParser
+from api.links import LINKS
 from api.problems import CONTENT_TYPE, KINDS, TYPE, problem_of, respond
 
 ABOUT = """For a point of sale that integrates server to server.
@@ -24,6 +26,13 @@ KEY_HEADER = {
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
     "description": "A new one for each act, the same one when you repeat it. Kept for 7 days.",
     "example": "4b0f6c1e-9d0a-4c69-8f5e-6f6f0a9e1d7c",
+}
+RETRY_AFTER = {
+    "Retry-After": {
+        "required": True,
+        "schema": {"type": "integer", "minimum": 1},
+        "description": "Seconds to wait before the same is sent again.",
+    }
 }
 # What any call may answer.
 EVERYWHERE = ("unauthorized", "rate-limited", "internal", "database-unavailable")
@@ -48,6 +57,10 @@ class Api(NinjaAPI):
         """Written once: nothing in it changes while the process runs."""
         return self._described
 
+    def get_openapi_operation_id(self, operation: Operation) -> str:
+        """What generated clients call it: `redeem`, `report_sale`."""
+        return str(operation.view_func.__name__)
+
     def on_exception(self, request: HttpRequest, exc: Any) -> HttpResponse:
         """Expected ones in words; others go up, to be logged and answered there."""
         problem = problem_of(exc)
@@ -62,9 +75,29 @@ def complete(method: str, call: dict[str, Any]) -> None:
     kinds += [*EVERYWHERE, *(WITH_BODY if method == "post" else ())]
     if method == "post":
         call["parameters"].append(KEY_HEADER | {"required": "idempotency-key-required" in kinds})
+    for content in call.get("requestBody", {}).get("content", {}).values():
+        content["schema"].pop("default", None)  # a body that may be left out is not required
+    for parameter in call["parameters"]:
+        parameter.pop("examples", None)  # they are the schema's: a parameter's own bear names
+        parameter["schema"] = never_null(parameter["schema"])
+    if links := LINKS.get(call["operationId"]):
+        for status, answer in call["responses"].items():
+            if status < 400:
+                answer["links"] = links
     for status in sorted({KINDS[kind][0] for kind in kinds}):
         here = [kind for kind in kinds if KINDS[kind][0] == status]
         call["responses"][status] = problem_answer(here)
+    call["responses"][429]["headers"] = RETRY_AFTER
+
+
+def never_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """Of what stands in an address: it is left out, and can't be null."""
+    *others, last = schema.get("anyOf", [None])
+    if last != {"type": "null"}:
+        return schema
+    only: dict[str, Any] = others[0]
+    about = {name: said for name, said in schema.items() if name not in {"anyOf", "default"}}
+    return about | only
 
 
 def problem_answer(kinds: list[str]) -> dict[str, Any]:

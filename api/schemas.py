@@ -12,6 +12,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
@@ -176,7 +177,9 @@ class Redemptions(BaseModel):
     ticket: PosId | None = None
     state: State | None = None
     limit: int = Field(50, ge=1, le=200)
-    cursor: str | None = Field(None, max_length=200, description="next_cursor of the page before.")
+    cursor: str | None = Field(
+        None, pattern=r"^[A-Za-z0-9_-]{22}$", description="next_cursor of the page before."
+    )
 
 
 class Hold(Asked):
@@ -231,6 +234,13 @@ class NewSale(BaseModel):
         return sorted(self.model_extra or {})
 
 
+# Under a name of its own: the description has one State, a redemption's.
+RefundState = Annotated[
+    sold.Refund.State,
+    WithJsonSchema({"type": "string", "enum": sold.Refund.State.values}),
+]
+
+
 class BroughtBack(BaseModel):
     """A line of a refund. What else is said of it is left out."""
 
@@ -274,7 +284,7 @@ class PreviewRefund(Asked):
 class Refund(Told):
     id: str
     sale_id: str | None
-    state: sold.Refund.State
+    state: RefundState
     reason: str | None = Field(description="Why it is kept for a manager; a word.")
     delivery: str = Field(description="To the engine; none where it is not told of it (yet).")
     not_delivered: str | None = Field(description="Why the engine is not told of its sale; a word.")

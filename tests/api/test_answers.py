@@ -10,7 +10,7 @@ import pytest
 from django.db import OperationalError
 from django.http import HttpResponse
 
-from api import members, redemptions, sales
+from api import members, redemptions, refunds, sales
 from api.models import KeyedCall
 from api.problems import KINDS
 from api.rates import buckets
@@ -32,7 +32,8 @@ READ = "GET /api/v1/redemptions/{redemption_id}"
 HOLD = "POST /api/v1/redemptions/{redemption_id}/hold"
 REVERSE = "POST /api/v1/redemptions/{redemption_id}/reverse"
 SALE, VOID = "POST /api/v1/sales", "POST /api/v1/sales/{pos_id}/void"
-POSTS = (LOOKUP, ENROL, REDEEM, HOLD, REVERSE, SALE, VOID)
+REFUND, PREVIEW = "POST /api/v1/refunds", "POST /api/v1/refunds/preview"
+POSTS = (LOOKUP, ENROL, REDEEM, HOLD, REVERSE, SALE, VOID, REFUND, PREVIEW)
 CALLS = (*POSTS, OFFERS, LIST, READ)
 MARA = {"email": "mara@example.com"}
 BODIES: dict[str, dict[str, Any]] = {
@@ -48,6 +49,8 @@ BODIES: dict[str, dict[str, Any]] = {
         "currency": "USD",
     },
     VOID: {"reason": "wrong size"},
+    REFUND: {"id": "R-1", "sale_id": "109001", "total_cents": 1000, "currency": "USD"},
+    PREVIEW: {"sale_id": "109001", "total_cents": 1000},
 }
 
 
@@ -75,6 +78,9 @@ class Stage:
             if of is None:
                 self.ask(SALE, key="the sale")
             path = path.replace("{pos_id}", str(of or "109001"))
+        if call in {REFUND, PREVIEW}:
+            Member.objects.seen("mara@example.com")
+            self.ask(SALE, MARA, key="the sale")
         if method == "GET":
             return self.pos.get(path, **query)
         key = key or uuid.uuid4().hex
@@ -123,6 +129,8 @@ for each, status in [
     (HOLD, 200),
     (SALE, 201),
     (VOID, 200),
+    (REFUND, 201),
+    (PREVIEW, 200),
 ]:
     STORIES[each, status] = plain(each)
 
@@ -151,6 +159,8 @@ def reused(call: str) -> Story:
         REVERSE: {"reason": "why"},
         SALE: {"total_cents": 1},
         VOID: {"reason": "why"},
+        REFUND: {"total_cents": 1},
+        PREVIEW: {"total_cents": 1},
     }[call]
 
     def story(stage: Stage) -> HttpResponse:
@@ -182,7 +192,8 @@ SENDING: dict[str, Callable[[str], Story]] = {
 }
 for each in POSTS:
     STORIES.update({(each, problem): make(each) for problem, make in SENDING.items()})
-STORIES[SALE, "invalid-fields"] = lambda stage: stage.ask(SALE, {"total_cents": "4200"})
+for each in (SALE, REFUND):
+    STORIES[each, "invalid-fields"] = lambda stage, call=each: stage.ask(call, {"total_cents": "1"})
 
 
 # What any call may answer that asks the engine
@@ -197,7 +208,7 @@ def engine_answers(call: str, fault: str, **more: Any) -> Story:
     return story
 
 
-for each in (LOOKUP, ENROL, OFFERS, REDEEM):
+for each in (LOOKUP, ENROL, OFFERS, REDEEM, PREVIEW):
     STORIES[each, "engine-said-no"] = engine_answers(each, "status", status=422)
     STORIES[each, "engine-busy"] = engine_answers(each, "throttle")
     STORIES[each, "engine-unavailable"] = engine_answers(each, "status", status=503)
@@ -255,7 +266,7 @@ def by_nobody(call: str) -> Story:
     return story
 
 
-for each in (ENROL, REDEEM, REVERSE, SALE):
+for each in (ENROL, REDEEM, REVERSE, SALE, REFUND):
     STORIES[each, "place-disabled"] = by_nobody(each)
 
 
@@ -419,6 +430,63 @@ def void_nothing(stage: Stage) -> HttpResponse:
     return stage.ask(VOID, of="never-sold")
 
 
+@tells(REFUND, 200)
+def refunded_twice(stage: Stage) -> HttpResponse:
+    stage.ask(REFUND)
+    return stage.ask(REFUND)
+
+
+@tells(REFUND, 202)
+def refunded_before_it_was_sold(stage: Stage) -> HttpResponse:
+    return stage.ask(REFUND, {"sale_id": "not-sold-yet"})
+
+
+@tells(REFUND, "other-content")
+def refunded_otherwise(stage: Stage) -> HttpResponse:
+    stage.ask(REFUND)
+    return stage.ask(REFUND, {"total_cents": 1})
+
+
+@tells(REFUND, "other-currency")
+def refunded_in_pounds(stage: Stage) -> HttpResponse:
+    return stage.ask(REFUND, {"currency": "GBP"})
+
+
+@tells(REFUND, "card-number")
+def refunded_to_a_card(stage: Stage) -> HttpResponse:
+    return stage.ask(REFUND, {"phone": "4111 1111 1111 1111"})
+
+
+def too_much(call: str) -> Story:
+    return lambda stage: stage.ask(call, {"total_cents": 4201})
+
+
+def of_a_voided_sale(call: str) -> Story:
+    def story(stage: Stage) -> HttpResponse:
+        stage.ask(SALE, MARA, key="the sale")
+        stage.ask(VOID, of="109001")
+        return stage.ask(call)
+
+    return story
+
+
+for each in (REFUND, PREVIEW):
+    STORIES[each, "more-than-left"] = too_much(each)
+    STORIES[each, "sale-voided"] = of_a_voided_sale(each)
+
+
+@tells(PREVIEW, "sale-not-found")
+def preview_of_nothing(stage: Stage) -> HttpResponse:
+    return stage.ask(PREVIEW, {"sale_id": "never-sold"})
+
+
+@tells(PREVIEW, "member-not-found")
+def preview_of_somebody_the_engine_forgot(stage: Stage) -> HttpResponse:
+    Member.objects.seen("gone@example.com")
+    stage.ask(SALE, {"id": "109002", "email": "gone@example.com"})
+    return stage.ask(PREVIEW, {"sale_id": "109002"})
+
+
 # What any call at all may answer
 
 
@@ -450,6 +518,8 @@ TONGUES = [
     (redemptions, "tell_redemption"),
     (sales, "answer"),
     (sales, "void"),
+    (refunds, "answer"),
+    (refunds, "preview"),
 ]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from jsonschema_rs import Draft202012Validator
 
 from api import schemas
 from api.root import api
@@ -85,6 +86,7 @@ def test_every_body_has_an_example_that_is_accepted(described: dict[str, Any]) -
 
 
 def test_every_success_has_an_example_that_we_could_answer(described: dict[str, Any]) -> None:
+    parts = {"components": described["components"]}
     operations = {
         operation.operation_id or api.get_openapi_operation_id(operation): operation
         for router in api._get_bound_routers()
@@ -99,12 +101,34 @@ def test_every_success_has_an_example_that_we_could_answer(described: dict[str, 
                 model = models[int(status)].model_fields["response"].annotation
                 assert set(example) == set(model.model_fields)
                 model.model_validate(example)
+                schema = answer["content"]["application/json"]["schema"] | parts
+                assert not list(Draft202012Validator(schema).iter_errors(example))
+
+
+def test_every_link_leads_to_a_call_and_names_what_it_takes(described: dict[str, Any]) -> None:
+    operations = {call["operationId"]: (path, call) for _, path, call in calls(described)}
+    linked = 0
+    for _, _, call in calls(described):
+        for answer in call["responses"].values():
+            for link in answer.get("links", {}).values():
+                path, target = operations[link["operationId"]]
+                assert all(f"{{{name}}}" in path for name in link.get("parameters", {}))
+                body = target.get("requestBody", {}).get("content", {}).get("application/json", {})
+                assert link.get("requestBody", {}).keys() <= body.get("example", {}).keys()
+                linked += 1
+    assert linked
+
+
+def test_what_stands_in_an_address_is_never_null(described: dict[str, Any]) -> None:
+    parameters = [each for _, _, call in calls(described) for each in call["parameters"]]
+    assert parameters and "null" not in json.dumps(parameters)
 
 
 def test_every_problem_is_a_problem(described: dict[str, Any]) -> None:
     for _, _, call in calls(described):
         problems = {int(s): a for s, a in call["responses"].items() if int(s) >= 400}
         assert {401, 429, 500} <= set(problems)
+        assert set(problems[429]["headers"]) == {"Retry-After"}
         for status, answer in problems.items():
             [(content_type, content)] = answer["content"].items()
             assert content_type == "application/problem+json"

@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import Page, ViewportSize, expect
 
+from tests.browser.fit import overflow
 from tests.support.servers import Panel
 
 pytestmark = pytest.mark.browser
@@ -16,10 +17,29 @@ def viewport() -> ViewportSize:
 def test_every_call_is_shown_and_can_be_opened(page: Page, panel: Panel) -> None:
     page.goto(f"{panel.url}/api/v1/docs")
     expect(page.get_by_role("heading", name="Loyalty Panel")).to_be_visible()
-    expect(page.locator(".opblock")).to_have_count(10)
+    expect(page.locator(".opblock")).to_have_count(12)
     page.get_by_text("Redeem an offer").click()
     shown = page.locator(".opblock.is-open")
     expect(shown.get_by_text("offer_id").first).to_be_visible()
+
+
+def test_every_call_can_be_read_on_a_phone_and_nothing_comes_from_elsewhere(
+    page: Page, panel: Panel
+) -> None:
+    """Its example, its answers and its problems, without scrolling sideways."""
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.goto(f"{panel.url}/api/v1/docs")
+    calls = page.locator(".opblock")
+    expect(calls).to_have_count(12)
+    for call in calls.all():
+        call.locator(".opblock-summary-control").click()
+        expect(call.locator(".responses-table").first).to_be_visible()
+        expect(call.get_by_text("No valid API key").first).to_be_visible()
+        assert overflow(page) == 0, call.get_attribute("id")
+        call.locator(".opblock-summary-control").click()
+    assert asked and all(url.startswith((panel.url, "data:")) for url in asked), asked
 
 
 @pytest.mark.provokes(401)
