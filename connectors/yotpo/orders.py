@@ -11,6 +11,39 @@ FROM_A_TILL = {"ip_address": "0.0.0.0", "user_agent": "Loyalty-Panel"}  # noqa: 
 
 
 @dataclass(frozen=True, slots=True)
+class OrderItem:
+    """A line of an order. A refund names it by its `id`."""
+
+    id: str
+    name: str
+    quantity: int
+    price_cents: int
+    type: str = ""
+    vendor: str = ""
+
+    def body(self) -> dict[str, Any]:
+        return present(
+            id=self.id,
+            name=self.name or None,
+            quantity=self.quantity,
+            price_cents=self.price_cents,
+            type=self.type or None,
+            vendor=self.vendor or None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RefundItem:
+    """Pieces of a line of the order; `id` is that line's."""
+
+    id: str
+    quantity: int
+
+    def body(self) -> dict[str, Any]:
+        return {"id": self.id, "quantity": self.quantity}
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """https://loyaltyapi.yotpo.com/reference/create-order
 
@@ -35,6 +68,7 @@ class Order:
     associate_name: str = ""
     ignore_ip_ua: bool = True
     """Not to be checked for fraud."""
+    items: tuple[OrderItem, ...] = ()
 
     def body(self) -> dict[str, Any]:
         return present(
@@ -54,6 +88,7 @@ class Order:
             clerk_employee_id=self.associate or None,
             clerk_name=self.associate_name or None,
             ignore_ip_ua=self.ignore_ip_ua,
+            items=[item.body() for item in self.items] or None,
             **FROM_A_TILL,
         )
 
@@ -69,11 +104,13 @@ class Refund:
     order_id: str
     total_cents: int
     currency: str
+    items: tuple[RefundItem, ...] = ()
 
     def body(self) -> dict[str, Any]:
-        return {
-            "id": self.id,
-            "order_id": self.order_id,
-            "total_amount_cents": self.total_cents,
-            "currency": self.currency,
-        }
+        return present(
+            id=self.id,
+            order_id=self.order_id,
+            total_amount_cents=self.total_cents,
+            currency=self.currency,
+            items=[item.body() for item in self.items] or None,
+        )
