@@ -155,6 +155,19 @@ class Installation(models.Model):
         help_text="Sales that say they come from here, one word a line, are recorded and not "
         "delivered to the engine.",
     )
+    attach_within_days = models.PositiveSmallIntegerField(
+        "sales are attached within days",
+        default=14,
+        validators=[MaxValueValidator(365)],
+        help_text="For so many days a till may attach a sale that named no member to one who has "
+        "enrolled since, or forgot to say so. 0: never, only managers.",
+    )
+    attach_daily_limit = models.PositiveSmallIntegerField(
+        "sales attached a day",
+        default=10,
+        validators=[MinValueValidator(1)],
+        help_text="Of one associate within 24 hours. More of them a manager claims.",
+    )
     pairing = models.BooleanField(
         "tills are paired",
         default=True,
