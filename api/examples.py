@@ -41,6 +41,7 @@ A_SALE: Shown = {
     "id": "109001",
     "delivery": "pending",
     "not_delivered": None,
+    "rule": None,
     "codes": [{"code": "LP-7Q4M2X", "outcome": "used"}],
     "warnings": [],
 }

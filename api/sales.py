@@ -75,6 +75,7 @@ def answer(sale: Sale, body: schemas.NewSale, *, new: bool) -> Answer:
         id=sale.pos_id,
         delivery=sale.delivery,
         not_delivered=sale.not_delivered or None,
+        rule=sale.rule or None,
         codes=[schemas.CodeOutcome.model_validate(code) for code in sale.coupon_codes],
         warnings=[f"{name}: not known; kept and not used" for name in body.unknown()],
     )

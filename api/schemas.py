@@ -302,6 +302,7 @@ class Sale(Told):
     id: str
     delivery: str = Field(description="Of its order to the engine; none where there is none.")
     not_delivered: str | None = Field(description="Why the engine is not told; a word.")
+    rule: str | None = Field(description="The merchant's rule that says so; for a person.")
     codes: list[CodeOutcome]
     warnings: list[str]
 

@@ -96,7 +96,7 @@ class Claims(LookOnly, admin.ModelAdmin):
         return self.show(request, sale, found)
 
     def show(self, request: HttpRequest, sale: Sale, found: FoundMember) -> HttpResponse:
-        member = Member.objects.get(pk=found.id)
+        member = Member.objects.seen(found.email or "")
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,

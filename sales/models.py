@@ -10,7 +10,11 @@ from database.encryption import EncryptedTextField, blind_index
 from members.identity import email_identity
 from members.models import Member
 from outbox.ledger import find
+from sales.origins import OriginRule
 from stores.models import POS_ID, Associate, Installation, Store, Till
+
+# A model that stands in a file of its own is one of this app's only if it is imported here.
+__all__ = ["Claim", "Conflict", "OriginRule", "Refund", "Remainder", "Sale"]
 
 ORDER, REFUND = "order", "refund"
 GIVE_BACK, REFUND_READING, REMAINDER = "give-back", "refund-reading", "remainder"
@@ -29,6 +33,7 @@ class Sale(models.Model):
         NONE = "", "-"
         EXCLUDED_ORIGIN = "excluded_origin", "Comes from where another system tells the engine"
         ONLINE_ORDER = "online_order", "The engine has it from the web shop"
+        SAME_ORDER = "same_order", "Another installation told of the same order"
         NOBODY = "nobody", "Names no member"
         UNKNOWN_MEMBER = "unknown_member", "The engine knows nobody by this email or phone"
         VOIDED = "voided", "Voided before the engine heard of it"
@@ -60,6 +65,17 @@ class Sale(models.Model):
     content = models.CharField(max_length=64, editable=False, help_text="SHA-256 of what was told.")
 
     not_delivered = models.CharField(max_length=20, choices=NotDelivered, blank=True)
+    rule = models.CharField(
+        max_length=200, blank=True, help_text="By which it is not delivered, as the rule was then."
+    )
+    same_as = models.ForeignKey(
+        "self",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="The same order, as another installation told of it.",
+    )
     purchases_before = models.PositiveIntegerField(
         null=True, blank=True, help_text="At the engine, before the first attempt to tell it."
     )

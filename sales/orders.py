@@ -17,6 +17,7 @@ from redemptions import delayed
 from redemptions.use import Outcome
 from sales.items import order_items
 from sales.models import Sale
+from sales.twins import find_twin
 
 log = structlog.get_logger(__name__)
 
@@ -56,12 +57,21 @@ def read_buyer(client: Yotpo, sale: Sale) -> Customer:
 
 
 def name_buyer(sale: Sale, buyer: Customer) -> None:
+    """Raises NotWanted for one without an email, and where the engine has it from elsewhere."""
     if not buyer.email:
         keep_to_be_claimed(sale)
         raise NotWanted
     sale.member = Member.objects.seen(buyer.email)
     sale.email = sale.phone = None
-    sale.save(update_fields=["member", "email", "phone"])
+    with transaction.atomic():
+        # Two copies may have named one buyer in two ways, which only shows now.
+        twin = find_twin(sale)
+        if twin:
+            sale.not_delivered, sale.same_as = Sale.NotDelivered.SAME_ORDER, twin
+            delayed.note_told(sale.order_id)
+        sale.save(update_fields=["member", "email", "phone", "not_delivered", "same_as"])
+    if twin:
+        raise NotWanted
 
 
 def note_before(delivery: Delivery) -> None:

@@ -22,7 +22,9 @@ from sales.conflicts import note_conflict
 from sales.errors import NoSuchSale, OtherContent
 from sales.fingerprint import differing, fingerprint
 from sales.models import ORDER, Conflict, Sale
+from sales.origins import origin_of, rule_that_holds
 from sales.refunds import hold_sale, refund_what_is_left, release_waiting, withdraw_refunds
+from sales.twins import find_twin
 from stores.models import Installation
 from stores.places import Place
 
@@ -121,7 +123,7 @@ def write(installation: Installation, new: NewSale, place: Place) -> Sale:
     codes = use(new.coupon_codes, sale.order_id)
     sale.coupon_codes = [told_of(code) for code in codes]
     name_buyer(sale, new, codes)
-    sale.not_delivered = why_not_delivered(sale, new)
+    keep_from_engine(sale, new)
     sale.save(force_insert=True)
     if not sale.not_delivered:
         enqueue(
@@ -134,7 +136,13 @@ def write(installation: Installation, new: NewSale, place: Place) -> Sale:
     else:
         delayed.note_told(sale.order_id)
     release_waiting(sale)
-    log.info("sale.recorded", sale=sale.pk, not_delivered=sale.not_delivered, codes=len(codes))
+    log.info(
+        "sale.recorded",
+        sale=sale.pk,
+        not_delivered=sale.not_delivered,
+        rule=sale.rule,
+        codes=len(codes),
+    )
     return sale
 
 
@@ -185,15 +193,17 @@ def name_buyer(sale: Sale, new: NewSale, codes: list[CodeOutcome]) -> None:
         sale.phone = new.phone
 
 
-def why_not_delivered(sale: Sale, new: NewSale) -> str:
-    """A sale of nothing is told as well: the engine must hear of its codes."""
-    if not sale.installation.delivers(new.origin):
-        return Sale.NotDelivered.EXCLUDED_ORIGIN
-    if new.online_order_id:
-        return Sale.NotDelivered.ONLINE_ORDER
-    if not (sale.member or sale.email or sale.phone):
-        return Sale.NotDelivered.NOBODY
-    return Sale.NotDelivered.NONE
+def keep_from_engine(sale: Sale, new: NewSale) -> None:
+    """Where it must not hear of it: why. A sale of nothing is told as well, for its codes."""
+    rule = rule_that_holds(sale.installation.origin_rules.all(), origin_of(new))
+    if rule:
+        sale.not_delivered, sale.rule = Sale.NotDelivered.EXCLUDED_ORIGIN, str(rule)
+    elif new.online_order_id:
+        sale.not_delivered = Sale.NotDelivered.ONLINE_ORDER
+    elif not (sale.member or sale.email or sale.phone):
+        sale.not_delivered = Sale.NotDelivered.NOBODY
+    elif twin := find_twin(sale):
+        sale.not_delivered, sale.same_as = Sale.NotDelivered.SAME_ORDER, twin
 
 
 @dataclass(frozen=True, slots=True)

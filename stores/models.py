@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from stores.lines import LinesField
-from stores.origins import normal_origin, normal_word
+from stores.origins import normal_origin
 from stores.platforms import (
     LONGEST_PATTERN,
     LONGEST_STATUS,
@@ -150,11 +150,6 @@ class Installation(models.Model):
         "installations send the same one. The first may go without; a later one gets its id and "
         "a hyphen.",
     )
-    excluded_origins = LinesField(
-        normal=normal_word,
-        help_text="Sales that say they come from here, one word a line, are recorded and not "
-        "delivered to the engine.",
-    )
     attach_within_days = models.PositiveSmallIntegerField(
         "sales are attached within days",
         default=14,
@@ -252,10 +247,6 @@ class Installation(models.Model):
             return
         if Installation.objects.filter(order_prefix="").exists():
             self.order_prefix = f"{self.id}-"
-
-    def delivers(self, origin: str) -> bool:
-        """Whether sales from there go to the engine, and are not only recorded."""
-        return origin.strip().casefold() not in self.excluded_origins
 
 
 class Store(models.Model):

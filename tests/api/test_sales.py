@@ -9,7 +9,7 @@ from members.models import Member
 from outbox.models import Delivery
 from redemptions.models import PendingRedemption
 from redemptions.states import State
-from sales.models import Sale
+from sales.models import OriginRule, Sale
 from sandbox.control import Sandbox
 from tests.api.pos import FIVE_OFF, NEVER_SEEN, Pos
 
@@ -38,6 +38,7 @@ def test_a_sale_is_recorded_and_its_code_used(pos: Pos, code: str) -> None:
         "id": "109001",
         "delivery": "pending",
         "not_delivered": None,
+        "rule": None,
         "codes": [{"code": code, "outcome": "used"}, {"code": "WEB-1", "outcome": "unknown"}],
         "warnings": [],
     }
@@ -200,3 +201,10 @@ def test_a_sale_that_has_a_member_is_not_to_be_claimed(pos: Pos, mara: Member) -
     pos.post("sales", SALE)
     answer = pos.post("sales/109001/attach", {"member": {"email": MARA}})
     assert answer.json()["type"].endswith(":not-to-be-claimed")
+
+
+def test_the_rule_that_keeps_a_sale_from_the_engine_is_told(pos: Pos) -> None:
+    OriginRule.objects.create(installation=pos.installation, field="source", pattern="magento*")
+    told = pos.post("sales", SALE | {"source": "Magento 2"}).json()
+    assert (told["not_delivered"], told["delivery"]) == ("excluded_origin", "none")
+    assert told["rule"] == "Source is magento*: not delivered"

@@ -43,7 +43,7 @@ from outbox.models import Attempt, Delivery, OutsideSystem, PeriodicJob
 from reconciliation.models import Cursor, Difference, Reading, Run
 from redemptions.models import PendingRedemption, Question, ToldCode
 from redemptions.states import State
-from sales.models import Claim, Conflict, Refund, Remainder, Sale
+from sales.models import Claim, Conflict, OriginRule, Refund, Remainder, Sale
 from stores.models import Associate, Installation, Store, Till
 from tests.ground.checkout import rooms
 from webhooks.models import Webhook
@@ -164,6 +164,7 @@ def rows_of_refunds(sale: Sale) -> list[Row]:
     return [
         Refund.objects.create(pos_id="R-1", refund_id="R-1", state="waiting", email=EMAIL, **told),
         Conflict.objects.create(pos_id="S-1", subject="sale", **told),
+        OriginRule.objects.create(installation=sale.installation, field="origin", pattern="web"),
         Remainder.objects.create(sale=sale, state="asks", cause="Rounding."),
         Claim.objects.create(
             sale=sale,

@@ -17,7 +17,7 @@ from redemptions.settling import see_to_all
 from redemptions.states import Reason, State
 from sales import orders
 from sales.errors import NoSuchSale, OtherContent
-from sales.models import Sale
+from sales.models import OriginRule, Sale
 from sales.orders import note_before, order_of, read_buyer
 from sales.record import NewSale, record, void
 from stores.models import Installation
@@ -179,8 +179,7 @@ class TestASale:
         ],
     )
     def test_that_is_not_told_is_recorded(self, installation, mara, sell, facts, why):
-        installation.excluded_origins = ["webshop"]
-        installation.save()
+        OriginRule.objects.create(installation=installation, field="origin", pattern="webshop")
         assert sell(**facts).sale.not_delivered == why
         assert not Delivery.objects.exists()
 
