@@ -17,7 +17,7 @@ from redemptions.states import State
 from sales.claims import attach
 from sales.errors import NoSuchSale
 from sales.models import Sale
-from sales.record import NewSale, find_sale, record, void
+from sales.record import NewSale, codes_by_now, find_sale, record, void
 from stores.models import Installation
 from stores.places import place_of
 
@@ -76,7 +76,7 @@ def answer(sale: Sale, body: schemas.NewSale, *, new: bool) -> Answer:
         delivery=sale.delivery,
         not_delivered=sale.not_delivered or None,
         rule=sale.rule or None,
-        codes=[schemas.CodeOutcome.model_validate(code) for code in sale.coupon_codes],
+        codes=[schemas.CodeOutcome.model_validate(code) for code in codes_by_now(sale)],
         warnings=[f"{name}: not known; kept and not used" for name in body.unknown()],
     )
     return Answer(201 if new else 200, told, str(sale.pk))

@@ -17,7 +17,8 @@ from outbox.ledger import enqueue, withdraw
 from redemptions import delayed
 from redemptions.life import void_ticket
 from redemptions.models import PendingRedemption
-from redemptions.use import CodeOutcome, Outcome, unuse, use
+from redemptions.sold import found_since, use_what_was_sold
+from redemptions.use import TAKEN, CodeOutcome, Outcome, ask_about_odd, unuse, use
 from sales.conflicts import note_conflict
 from sales.errors import NoSuchSale, OtherContent
 from sales.fingerprint import differing, fingerprint
@@ -78,7 +79,9 @@ def record(
                 sale = write(installation, new, place)
                 if by:
                     by.record("sale.recorded", sale, after=facts_of(sale))
-                return Recorded(sale, is_new=True)
+            if any(told["outcome"] == Outcome.UNKNOWN for told in sale.coupon_codes):
+                use_what_was_sold()
+            return Recorded(sale, is_new=True)
         except IntegrityError:
             # Told twice at the same time: the other one won.
             there = find_sale(installation, new.pos_id)
@@ -121,9 +124,13 @@ def write(installation: Installation, new: NewSale, place: Place) -> Sale:
         **plain_facts(new),
     )
     codes = use(new.coupon_codes, sale.order_id)
-    sale.coupon_codes = [told_of(code) for code in codes]
     name_buyer(sale, new, codes)
+    codes = [of_another(code, sale) for code in codes]
+    sale.coupon_codes = [told_of(code) for code in codes]
     keep_from_engine(sale, new)
+    if sale.not_delivered != Sale.NotDelivered.SAME_ORDER:  # the other one has the same codes
+        for code in codes:
+            ask_about_odd(code)
     sale.save(force_insert=True)
     if not sale.not_delivered:
         enqueue(
@@ -178,6 +185,19 @@ def told_of(code: CodeOutcome) -> dict[str, str]:
     return told | {"redemption": str(code.redemption.id), "at_engine": code.redemption.code}
 
 
+def codes_by_now(sale: Sale) -> list[dict[str, str]]:
+    """The sale's codes, with what became of those that nobody knew when it came."""
+    if not any(told["outcome"] == Outcome.UNKNOWN for told in sale.coupon_codes):
+        return list(sale.coupon_codes)
+    found = found_since(sale.order_id)
+    return [
+        told_of(CodeOutcome(told["code"], Outcome(found[key].outcome), found[key].redemption))
+        if told["outcome"] == Outcome.UNKNOWN and (key := told["code"].upper()) in found
+        else told
+        for told in sale.coupon_codes
+    ]
+
+
 def name_buyer(sale: Sale, new: NewSale, codes: list[CodeOutcome]) -> None:
     """By email, else by the member whose code was taken, else by phone, which the engine reads."""
     if new.email:
@@ -186,11 +206,20 @@ def name_buyer(sale: Sale, new: NewSale, codes: list[CodeOutcome]) -> None:
         if sale.member is None:
             sale.email = new.email
         return
-    redeemed = [c.redemption for c in codes if c.redemption and c.outcome is Outcome.USED]
+    redeemed = [c.redemption for c in codes if c.redemption and c.outcome in TAKEN]
     if redeemed:
         sale.member = redeemed[0].member
     elif new.phone:
         sale.phone = new.phone
+
+
+def of_another(code: CodeOutcome, sale: Sale) -> CodeOutcome:
+    """The discount was given, so it stays used; but its points were not this buyer's."""
+    if code.redemption is None or code.outcome not in TAKEN:
+        return code
+    buyer = sale.member.email_index if sale.member else sale.email_index
+    is_theirs = not buyer or code.redemption.member.email_index == buyer
+    return code if is_theirs else replace(code, outcome=Outcome.ANOTHER_MEMBERS)
 
 
 def keep_from_engine(sale: Sale, new: NewSale) -> None:
@@ -258,6 +287,6 @@ def void_sale(sale: Sale, reason: str, by: By | None) -> Voided:
 
 def codes_of(sale: Sale) -> list[PendingRedemption]:
     """Those of its codes that were made here. A code can come again, so not by their text."""
-    made_here = [told["redemption"] for told in sale.coupon_codes if "redemption" in told]
+    made_here = [told["redemption"] for told in codes_by_now(sale) if "redemption" in told]
     rows = PendingRedemption.objects.select_related("member", "installation")
     return list(rows.filter(pk__in=made_here).order_by("requested_at"))

@@ -42,6 +42,7 @@ from offers.models import Batch, Code, Part, Pool, Use
 from outbox.models import Attempt, Delivery, OutsideSystem, PeriodicJob
 from reconciliation.models import Cursor, Difference, Reading, Run
 from redemptions.models import PendingRedemption, Question, ToldCode
+from redemptions.sold import SoldCode
 from redemptions.states import State
 from sales.models import Claim, Conflict, OriginRule, Refund, Remainder, Sale
 from stores.models import Associate, Installation, Store, Till
@@ -62,7 +63,7 @@ LEDGERS = [PendingRedemption, Consent, LastKnown, Member, Delivery, Attempt, Per
 LEDGERS += [Entry, Sale, KeyedCall, OutsideSystem, Enrolment]
 LEDGERS += [PairingRequest, PinSession, Approval, Tries, Pin, Badge]
 LEDGERS += [LookUps, UsedToken, LaunchCode, Alert]
-LEDGERS += [Webhook, ToldCode, Question]
+LEDGERS += [Webhook, ToldCode, SoldCode, Question]
 LEDGERS += [Cursor, Difference, Reading, Run]
 LEDGERS += [Batch, Part, Code, Use]
 LEDGERS += [Refund, Conflict, Remainder, Claim]
@@ -202,6 +203,7 @@ def rows_of_what_was_told(place: Installation, redemption: PendingRedemption) ->
     return [
         Webhook.objects.create(installation=place, source="yotpo", event="all", **body),
         ToldCode.objects.create(code="LP-1234"),
+        SoldCode.objects.create(code="WEB-1", sale="S-1"),
         Question.objects.create(
             installation=place, redemption=redemption, code="LP-1234", by="shopper", why="used"
         ),

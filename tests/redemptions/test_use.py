@@ -38,7 +38,7 @@ SOLD = {
     ),
     "used by a till's word": (State.USED, {}, Outcome.USED, State.USED),
     "reversed": (State.REVERSED, {}, Outcome.DISPUTED, State.DISPUTED),
-    "ended by us": (State.CANCELLED, {"delayed": True}, Outcome.USED, State.USED),
+    "ended by us": (State.CANCELLED, {"delayed": True}, Outcome.CANCELLED, State.USED),
     "ended by the engine": (
         State.CANCELLED,
         {"delayed": True, "reason": Reason.BY_ENGINE},
