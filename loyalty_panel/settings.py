@@ -269,6 +269,7 @@ PERIODIC_JOBS = {
     "redemptions.told.prune": 3600.0,
     "redemptions.sold.prune": 3600.0,
     "redemptions.sold.use_what_was_sold": 60.0,
+    "offers.filling.discard_old_previews": 3600.0,
     "reconciliation.job.reconcile": 60.0,
 }
 

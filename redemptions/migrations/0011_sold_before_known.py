@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("redemptions", "0009_told_by_the_engine"),
+        ("redemptions", "0010_changed_of_late"),
         ("stores", "0009_rules_stand_with_sales"),
     ]
 
