@@ -312,8 +312,16 @@ class Sale(Told):
     id: str
     delivery: str = Field(description="Of its order to the engine; none where there is none.")
     not_delivered: str | None = Field(description="Why the engine is not told; a word.")
+    rule: str | None = Field(description="The merchant's rule that says so; for a person.")
     codes: list[CodeOutcome]
     warnings: list[str]
+
+
+class Attach(Asked):
+    member: MemberRef
+    store: PosId | None = None
+    till: PosId | None = None
+    associate: PosId | None = None
 
 
 class Void(Asked):
@@ -345,6 +353,13 @@ class Redemption(Told):
     )
     lease_seconds_left: int | None
     created_at: Moment
+
+
+class AttachedSale(Told):
+    id: str
+    member: MemberId
+    delivery: str = Field(description="Of its order to the engine.")
+    attached_at: Moment
 
 
 class VoidedSale(Told):

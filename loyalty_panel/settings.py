@@ -267,6 +267,8 @@ PERIODIC_JOBS = {
     "alerts.watching.prune": 3600.0,
     "webhooks.keeping.prune": 3600.0,
     "redemptions.told.prune": 3600.0,
+    "redemptions.sold.prune": 3600.0,
+    "redemptions.sold.use_what_was_sold": 60.0,
     "offers.filling.discard_old_previews": 3600.0,
     "reconciliation.job.reconcile": 60.0,
     "backfill.working.work_on": 2.0,

@@ -23,9 +23,9 @@ from redemptions.disputes import (
     settle_by_hand,
 )
 from redemptions.models import PendingRedemption
-from redemptions.questions_admin import QuestionAdmin, ToldCodeAdmin
+from redemptions.questions_admin import QuestionAdmin, SoldCodeAdmin, ToldCodeAdmin
 
-__all__ = ["PendingRedemptionAdmin", "QuestionAdmin", "ToldCodeAdmin"]
+__all__ = ["PendingRedemptionAdmin", "QuestionAdmin", "SoldCodeAdmin", "ToldCodeAdmin"]
 
 MAY_SETTLE = "redemptions.settle"
 

@@ -13,6 +13,7 @@ from database.prepared import Prepared
 from members.models import Member
 from offers.catalogue import Kind
 from offers.pools import note_taken
+from redemptions.sold import use_what_was_sold
 from redemptions.states import (
     HAS_CODE,
     NOTHING_TAKEN,
@@ -312,6 +313,8 @@ class PendingRedemption(models.Model):
                 self.end(Reason.UNDONE)
         if issued:
             self.heed_what_was_told()
+            if use_what_was_sold(self.pk):
+                self.refresh_from_db()
         return issued
 
     def heed_what_was_told(self) -> None:

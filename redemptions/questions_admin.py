@@ -9,6 +9,7 @@ from django.http import HttpRequest
 
 from audit.look_only import LookOnly
 from audit.record import Where, Who, record
+from redemptions.sold import SoldCode
 from redemptions.told import Question, ToldCode, answer
 
 MAY_SETTLE = "redemptions.settle"
@@ -74,4 +75,16 @@ class ToldCodeAdmin(LookOnly, admin.ModelAdmin):
     list_filter = ("stop_reason", "told_at")
     search_fields = ("code", "=engine_id")
     search_help_text = "A code, or the engine's redemption id."
+    readonly_fields = ("told_at",)
+
+
+@admin.register(SoldCode)
+class SoldCodeAdmin(LookOnly, admin.ModelAdmin):
+    """Most are a shop's own coupons. One with a redemption was sold before that was known here."""
+
+    list_display = ("told_at", "code", "sale", "redemption", "outcome")
+    list_filter = (("redemption", admin.EmptyFieldListFilter), "outcome", "told_at")
+    list_select_related = ("redemption",)
+    search_fields = ("code", "sale", "redemption__id")
+    search_help_text = "A code, an order's id, or a redemption's id."
     readonly_fields = ("told_at",)

@@ -103,10 +103,13 @@ class Question(models.Model):
         UNKNOWN = "unknown", "This code was not made at a till of ours"
         UNCLEAR = "unclear", "The redemption waits for a manager already"
         SOLD = "sold", "A till says that it was sold; the sale has not come yet"
+        TWICE = "twice", "A second sale has the code: it gave its discount twice"
+        OTHERS = "others", "A sale of somebody else has the code: this member's points went"
 
     class By(models.TextChoices):
         SHOPPER = "shopper", "The shopper asks for their points"
         ENGINE = "engine", "The loyalty system ended the code"
+        SALE = "sale", "A sale has the code"
 
     installation = models.ForeignKey(Installation, models.CASCADE)
     redemption = models.ForeignKey(
@@ -132,7 +135,7 @@ class Question(models.Model):
                 name="a_code_is_asked_about_once_at_a_time",
             ),
             models.CheckConstraint(
-                condition=Q(why__in=["used", "unknown", "unclear", "sold"]),
+                condition=Q(why__in=["used", "unknown", "unclear", "sold", "twice", "others"]),
                 name="a_question_has_a_known_reason",
             ),
         ]
@@ -191,7 +194,7 @@ def watch_questions() -> Iterator[Condition]:
         yield Condition(
             kind="code.question",
             subject=why.value,
-            words=f"{group['count']} codes are to count no more. {why.label}. See Questions about "
+            words=f"{group['count']} codes ask for a manager. {why.label}. See Questions about "
             "codes in the admin.",
             count=group["count"],
             since=group["since"],

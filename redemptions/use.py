@@ -11,6 +11,7 @@ from django.db.models.functions import Coalesce, Now
 
 from redemptions.disputes import is_taken_again
 from redemptions.models import PendingRedemption
+from redemptions.sold import keep_sold
 from redemptions.states import OPEN, Deduction, Reason, State
 from redemptions.told import Question, ask_a_manager
 
@@ -30,8 +31,16 @@ class Outcome(StrEnum):
     """Its points are on their way back: reading will tell which of the two won."""
     DISPUTED = "disputed"
     """Its points went back before: a manager decides."""
+    CANCELLED = "cancelled"
+    """We had ended it, and the till took it nevertheless: its points go with the order."""
+    ANOTHER_MEMBERS = "another_members"
+    """Used, and its points were not the buyer's: a manager is asked."""
     UNKNOWN = "unknown"
-    """Not made by us: a coupon of the web shop's, or mistyped."""
+    """Not made by us: a coupon of the web shop's, or mistyped; or its redemption turns up yet."""
+
+
+# It counts as used by this sale.
+TAKEN = frozenset({Outcome.USED, Outcome.CANCELLED, Outcome.ANOTHER_MEMBERS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +64,7 @@ def use(codes: Iterable[str], sale: str) -> list[CodeOutcome]:
     wanted = list(dict.fromkeys(filter(None, named)))
     rows = (
         PendingRedemption.objects.select_for_update(of=("self",))
+        .select_related("member")
         .with_codes(wanted)
         .filter(state__in=NEAREST)
         .order_by("pk")
@@ -72,9 +82,10 @@ def use(codes: Iterable[str], sale: str) -> list[CodeOutcome]:
 
 def outcome_of(code: str, redemption: PendingRedemption | None, sale: str) -> CodeOutcome:
     if redemption is None:
+        keep_sold(code, sale)
         return CodeOutcome(code, Outcome.UNKNOWN)
     outcome = use_one(redemption, sale)
-    if outcome is not Outcome.USED:
+    if outcome not in TAKEN:
         log.error("redemption.sold_wrongly", redemption=str(redemption.id), outcome=outcome)
     return CodeOutcome(code, outcome, redemption)
 
@@ -103,7 +114,7 @@ def use_one(redemption: PendingRedemption, sale: str) -> Outcome:
     redemption.move(State.USED, Reason.SOLD, only_from=[state], **sold)
     if redemption.stop_asked_at is not None:
         ask_about_sold(redemption)
-    return Outcome.USED
+    return Outcome.CANCELLED if state == State.CANCELLED else Outcome.USED
 
 
 def ask_about_sold(redemption: PendingRedemption) -> None:
@@ -117,6 +128,23 @@ def ask_about_sold(redemption: PendingRedemption) -> None:
         engine_id=redemption.engine_id,
         redemption_id=redemption.pk,
     )
+
+
+def ask_about_odd(code: CodeOutcome) -> None:
+    """A manager should know that a sale took a code that was used before, or another member's."""
+    why = {
+        Outcome.USED_BEFORE: Question.Why.TWICE,
+        Outcome.ANOTHER_MEMBERS: Question.Why.OTHERS,
+    }.get(code.outcome)
+    if why and code.redemption:
+        ask_a_manager(
+            code.redemption.installation,
+            code.redemption.code,
+            by=Question.By.SALE,
+            why=why,
+            engine_id=code.redemption.engine_id,
+            redemption_id=code.redemption.pk,
+        )
 
 
 def claimed_or_used(redemption: PendingRedemption, sale: str) -> Outcome:

@@ -10,7 +10,11 @@ from database.encryption import EncryptedTextField, blind_index
 from members.identity import email_identity
 from members.models import Member
 from outbox.ledger import find
+from sales.origins import OriginRule
 from stores.models import POS_ID, Associate, Installation, Store, Till
+
+# A model that stands in a file of its own is one of this app's only if it is imported here.
+__all__ = ["Claim", "Conflict", "OriginRule", "Refund", "Remainder", "Sale"]
 
 ORDER, REFUND = "order", "refund"
 GIVE_BACK, REFUND_READING, REMAINDER = "give-back", "refund-reading", "remainder"
@@ -29,6 +33,7 @@ class Sale(models.Model):
         NONE = "", "-"
         EXCLUDED_ORIGIN = "excluded_origin", "Comes from where another system tells the engine"
         ONLINE_ORDER = "online_order", "The engine has it from the web shop"
+        SAME_ORDER = "same_order", "Another installation told of the same order"
         NOBODY = "nobody", "Names no member"
         UNKNOWN_MEMBER = "unknown_member", "The engine knows nobody by this email or phone"
         VOIDED = "voided", "Voided before the engine heard of it"
@@ -64,6 +69,17 @@ class Sale(models.Model):
     )
 
     not_delivered = models.CharField(max_length=20, choices=NotDelivered, blank=True)
+    rule = models.CharField(
+        max_length=200, blank=True, help_text="By which it is not delivered, as the rule was then."
+    )
+    same_as = models.ForeignKey(
+        "self",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="The same order, as another installation told of it.",
+    )
     purchases_before = models.PositiveIntegerField(
         null=True, blank=True, help_text="At the engine, before the first attempt to tell it."
     )
@@ -113,6 +129,35 @@ class Sale(models.Model):
     def facts(self) -> dict[str, Any]:
         """What a delivery's payload holds of it: ids only."""
         return {"sale": self.pk}
+
+
+class Claim(models.Model):
+    """Whose a sale is that named no known member: a person said so, once. Times are UTC."""
+
+    class How(models.TextChoices):
+        MANAGER = "manager", "Claimed by a manager"
+        TILL = "till", "Attached at a till"
+
+    sale = models.OneToOneField(Sale, models.PROTECT, related_name="claim")
+    member = models.ForeignKey(Member, models.PROTECT, related_name="claims")
+    how = models.CharField(max_length=10, choices=How)
+    installation = models.ForeignKey(Installation, models.PROTECT)
+    store = models.ForeignKey(Store, models.PROTECT, null=True, blank=True)
+    till = models.ForeignKey(Till, models.PROTECT, null=True, blank=True)
+    associate = models.ForeignKey(Associate, models.PROTECT, null=True, blank=True)
+    by = models.CharField(max_length=250, help_text="Who said so, as they were called then.")
+    reason = models.CharField(max_length=200, blank=True)
+    claimed_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering: ClassVar = ["-claimed_at"]
+        permissions: ClassVar = [("claim", "Can claim a sale for a member")]
+        indexes: ClassVar = [
+            models.Index(fields=["installation", "claimed_at"], name="claims_of_an_installation"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.sale} is {self.member}'s"
 
 
 class Refund(models.Model):

@@ -6,7 +6,7 @@ from django.db import transaction
 
 from connectors.errors import NotFound
 from connectors.yotpo.client import Yotpo
-from connectors.yotpo.orders import STATUS, Order
+from connectors.yotpo.orders import Order
 from connectors.yotpo.payloads import Customer
 from database.encryption import blind_index
 from members.engine import engine
@@ -17,6 +17,7 @@ from redemptions import delayed
 from redemptions.use import Outcome
 from sales.items import order_items
 from sales.models import Sale
+from sales.twins import find_twin
 
 log = structlog.get_logger(__name__)
 
@@ -56,12 +57,21 @@ def read_buyer(client: Yotpo, sale: Sale) -> Customer:
 
 
 def name_buyer(sale: Sale, buyer: Customer) -> None:
+    """Raises NotWanted for one without an email, and where the engine has it from elsewhere."""
     if not buyer.email:
         keep_to_be_claimed(sale)
         raise NotWanted
     sale.member = Member.objects.seen(buyer.email)
     sale.email = sale.phone = None
-    sale.save(update_fields=["member", "email", "phone"])
+    with transaction.atomic():
+        # Two copies may have named one buyer in two ways, which only shows now.
+        twin = find_twin(sale)
+        if twin:
+            sale.not_delivered, sale.same_as = Sale.NotDelivered.SAME_ORDER, twin
+            delayed.note_told(sale.order_id)
+        sale.save(update_fields=["member", "email", "phone", "not_delivered", "same_as"])
+    if twin:
+        raise NotWanted
 
 
 def note_before(delivery: Delivery) -> None:
@@ -93,14 +103,24 @@ def order_of(sale: Sale, member: Member) -> Order:
         email=member.email,
         total_cents=sale.total_cents,
         currency=sale.currency,
-        status=STATUS,
+        status=sale.installation.status_sent,
         completed_at=sale.completed_at,
         coupon_codes=codes_of(sale),
         discount_cents=sale.discount_cents,
-        store=sale.store.name if sale.store else "",
-        associate=sale.associate.code if sale.associate else "",
         items=order_items(sale),
+        ignore_ip_ua=sale.installation.ignore_ip_ua,
+        **told_of_place(sale),
     )
+
+
+def told_of_place(sale: Sale) -> dict[str, str]:
+    """Where it was made and by whom, as far as the POS and the admin say."""
+    told: dict[str, str] = {}
+    if store := sale.store:
+        told |= {"store": store.address or store.name, "city": store.city, "state": store.state}
+    if associate := sale.associate:
+        told |= {"associate": associate.code, "associate_name": associate.name}
+    return told
 
 
 def codes_of(sale: Sale) -> tuple[str, ...]:

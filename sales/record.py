@@ -17,13 +17,16 @@ from outbox.ledger import enqueue, withdraw
 from redemptions import delayed
 from redemptions.life import void_ticket
 from redemptions.models import PendingRedemption
-from redemptions.use import CodeOutcome, Outcome, unuse, use
+from redemptions.sold import found_since, use_what_was_sold
+from redemptions.use import TAKEN, CodeOutcome, Outcome, ask_about_odd, unuse, use
 from sales.agreement import sale_agrees
 from sales.conflicts import note_conflict
 from sales.errors import NoSuchSale, OtherContent
 from sales.fingerprint import differing, fingerprint
 from sales.models import ORDER, Conflict, Sale
+from sales.origins import origin_of, rule_that_holds
 from sales.refunds import hold_sale, refund_what_is_left, release_waiting, withdraw_refunds
+from sales.twins import find_twin
 from stores.models import Installation
 from stores.places import Place
 
@@ -77,7 +80,9 @@ def record(
                 sale = write(installation, new, place)
                 if by:
                     by.record("sale.recorded", sale, after=facts_of(sale))
-                return Recorded(sale, is_new=True)
+            if any(told["outcome"] == Outcome.UNKNOWN for told in sale.coupon_codes):
+                use_what_was_sold()
+            return Recorded(sale, is_new=True)
         except IntegrityError:
             # Told twice at the same time: the other one won.
             there = find_sale(installation, new.pos_id)
@@ -129,11 +134,15 @@ def write(
         **plain_facts(new),
     )
     codes = use(new.coupon_codes, sale.order_id)
-    sale.coupon_codes = [told_of(code) for code in codes]
     name_buyer(sale, new, codes)
-    sale.not_delivered = why_not_delivered(sale, new)
+    codes = [of_another(code, sale) for code in codes]
+    sale.coupon_codes = [told_of(code) for code in codes]
+    keep_from_engine(sale, new)
     if not tells_engine:
         sale.not_delivered = sale.not_delivered or Sale.NotDelivered.HISTORY
+    if sale.not_delivered != Sale.NotDelivered.SAME_ORDER:  # the other one has the same codes
+        for code in codes:
+            ask_about_odd(code)
     sale.save(force_insert=True)
     if not sale.not_delivered:
         enqueue(
@@ -146,7 +155,13 @@ def write(
     else:
         delayed.note_told(sale.order_id)
     release_waiting(sale)
-    log.info("sale.recorded", sale=sale.pk, not_delivered=sale.not_delivered, codes=len(codes))
+    log.info(
+        "sale.recorded",
+        sale=sale.pk,
+        not_delivered=sale.not_delivered,
+        rule=sale.rule,
+        codes=len(codes),
+    )
     return sale
 
 
@@ -182,6 +197,19 @@ def told_of(code: CodeOutcome) -> dict[str, str]:
     return told | {"redemption": str(code.redemption.id), "at_engine": code.redemption.code}
 
 
+def codes_by_now(sale: Sale) -> list[dict[str, str]]:
+    """The sale's codes, with what became of those that nobody knew when it came."""
+    if not any(told["outcome"] == Outcome.UNKNOWN for told in sale.coupon_codes):
+        return list(sale.coupon_codes)
+    found = found_since(sale.order_id)
+    return [
+        told_of(CodeOutcome(told["code"], Outcome(found[key].outcome), found[key].redemption))
+        if told["outcome"] == Outcome.UNKNOWN and (key := told["code"].upper()) in found
+        else told
+        for told in sale.coupon_codes
+    ]
+
+
 def name_buyer(sale: Sale, new: NewSale, codes: list[CodeOutcome]) -> None:
     """By email, else by the member whose code was taken, else by phone, which the engine reads."""
     if new.email:
@@ -190,22 +218,33 @@ def name_buyer(sale: Sale, new: NewSale, codes: list[CodeOutcome]) -> None:
         if sale.member is None:
             sale.email = new.email
         return
-    redeemed = [c.redemption for c in codes if c.redemption and c.outcome is Outcome.USED]
+    redeemed = [c.redemption for c in codes if c.redemption and c.outcome in TAKEN]
     if redeemed:
         sale.member = redeemed[0].member
     elif new.phone:
         sale.phone = new.phone
 
 
-def why_not_delivered(sale: Sale, new: NewSale) -> str:
-    """A sale of nothing is told as well: the engine must hear of its codes."""
-    if not sale.installation.delivers(new.origin):
-        return Sale.NotDelivered.EXCLUDED_ORIGIN
-    if new.online_order_id:
-        return Sale.NotDelivered.ONLINE_ORDER
-    if not (sale.member or sale.email or sale.phone):
-        return Sale.NotDelivered.NOBODY
-    return Sale.NotDelivered.NONE
+def of_another(code: CodeOutcome, sale: Sale) -> CodeOutcome:
+    """The discount was given, so it stays used; but its points were not this buyer's."""
+    if code.redemption is None or code.outcome not in TAKEN:
+        return code
+    buyer = sale.member.email_index if sale.member else sale.email_index
+    is_theirs = not buyer or code.redemption.member.email_index == buyer
+    return code if is_theirs else replace(code, outcome=Outcome.ANOTHER_MEMBERS)
+
+
+def keep_from_engine(sale: Sale, new: NewSale) -> None:
+    """Where it must not hear of it: why. A sale of nothing is told as well, for its codes."""
+    rule = rule_that_holds(sale.installation.origin_rules.all(), origin_of(new))
+    if rule:
+        sale.not_delivered, sale.rule = Sale.NotDelivered.EXCLUDED_ORIGIN, str(rule)
+    elif new.online_order_id:
+        sale.not_delivered = Sale.NotDelivered.ONLINE_ORDER
+    elif not (sale.member or sale.email or sale.phone):
+        sale.not_delivered = Sale.NotDelivered.NOBODY
+    elif twin := find_twin(sale):
+        sale.not_delivered, sale.same_as = Sale.NotDelivered.SAME_ORDER, twin
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +299,6 @@ def void_sale(sale: Sale, reason: str, by: By | None) -> Voided:
 
 def codes_of(sale: Sale) -> list[PendingRedemption]:
     """Those of its codes that were made here. A code can come again, so not by their text."""
-    made_here = [told["redemption"] for told in sale.coupon_codes if "redemption" in told]
+    made_here = [told["redemption"] for told in codes_by_now(sale) if "redemption" in told]
     rows = PendingRedemption.objects.select_related("member", "installation")
     return list(rows.filter(pk__in=made_here).order_by("requested_at"))

@@ -11,6 +11,7 @@ from django.http import HttpRequest
 
 from audit.look_only import LookOnly
 from audit.record import Where, Who, record
+from sales.matching_admin import Matching
 from sales.models import Conflict, Refund, Remainder
 from sales.watches import asks_for_a_manager
 from stores.models import Installation
@@ -79,7 +80,7 @@ class SeenTo(LookOnly, admin.ModelAdmin):
 
 
 @admin.register(Refund)
-class RefundAdmin(LookOnly, admin.ModelAdmin):
+class RefundAdmin(Matching):
     """What the engine was told of it stands among the deliveries."""
 
     list_display = (

@@ -44,8 +44,9 @@ from offers.models import Batch, Code, Part, Pool, Use
 from outbox.models import Attempt, Delivery, OutsideSystem, PeriodicJob
 from reconciliation.models import Cursor, Difference, Reading, Run
 from redemptions.models import PendingRedemption, Question, ToldCode
+from redemptions.sold import SoldCode
 from redemptions.states import State
-from sales.models import Conflict, Refund, Remainder, Sale
+from sales.models import Claim, Conflict, OriginRule, Refund, Remainder, Sale
 from stores.models import Associate, Installation, Store, Till
 from tests.ground.checkout import rooms
 from webhooks.models import Webhook
@@ -64,11 +65,11 @@ LEDGERS = [PendingRedemption, Consent, LastKnown, Member, Delivery, Attempt, Per
 LEDGERS += [Entry, Sale, KeyedCall, OutsideSystem, Enrolment]
 LEDGERS += [PairingRequest, PinSession, Approval, Tries, Pin, Badge]
 LEDGERS += [LookUps, UsedToken, LaunchCode, Alert]
-LEDGERS += [Webhook, ToldCode, Question]
+LEDGERS += [Webhook, ToldCode, SoldCode, Question]
 LEDGERS += [Cursor, Difference, Reading, Run]
 LEDGERS += [Batch, Part, Code, Use]
 LEDGERS += [Backfill, PartOfBackfill, RowNotTaken]
-LEDGERS += [Refund, Conflict, Remainder]
+LEDGERS += [Refund, Conflict, Remainder, Claim]
 # Issued and revoked, and never changed.
 ISSUED = [ApiKey, WebhookSecret, LaunchSecret]
 every_ledger = pytest.mark.parametrize("model", LEDGERS, ids=lambda model: model.__name__)
@@ -168,7 +169,15 @@ def rows_of_refunds(sale: Sale) -> list[Row]:
     return [
         Refund.objects.create(pos_id="R-1", refund_id="R-1", state="waiting", email=EMAIL, **told),
         Conflict.objects.create(pos_id="S-1", subject="sale", **told),
+        OriginRule.objects.create(installation=sale.installation, field="origin", pattern="web"),
         Remainder.objects.create(sale=sale, state="asks", cause="Rounding."),
+        Claim.objects.create(
+            sale=sale,
+            member=Member.objects.get(),
+            installation=sale.installation,
+            how="till",
+            by="Ana Pardo",
+        ),
     ]
 
 
@@ -209,6 +218,7 @@ def rows_of_what_was_told(place: Installation, redemption: PendingRedemption) ->
     return [
         Webhook.objects.create(installation=place, source="yotpo", event="all", **body),
         ToldCode.objects.create(code="LP-1234"),
+        SoldCode.objects.create(code="WEB-1", sale="S-1"),
         Question.objects.create(
             installation=place, redemption=redemption, code="LP-1234", by="shopper", why="used"
         ),

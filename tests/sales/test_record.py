@@ -17,7 +17,7 @@ from redemptions.settling import see_to_all
 from redemptions.states import Reason, State
 from sales import orders
 from sales.errors import NoSuchSale, OtherContent
-from sales.models import Sale
+from sales.models import OriginRule, Sale
 from sales.orders import note_before, order_of, read_buyer
 from sales.record import NewSale, record, void
 from stores.models import Installation
@@ -107,6 +107,24 @@ class TestASale:
         assert order_of(earlier, mara).coupon_codes == (code.code,)
         assert order_of(later, mara).coupon_codes == ("WEB-1",)
 
+    def test_is_told_with_its_store_its_associate_and_the_platforms_status(
+        self, installation, mara, sell, ana
+    ):
+        installation.platform, installation.order_status = "salesforce", "5"
+        installation.ignore_ip_ua = False
+        sale = sell().sale
+        store = sale.store
+        store.address, store.city, store.state = "1 Quay Street", "Boston", "MA"
+        told = order_of(sale, mara).body()
+        assert (told["status"], told["ignore_ip_ua"]) == ("5", False)
+        assert (told["store_address"], told["store_city"]) == ("1 Quay Street", "Boston")
+        assert (told["store_state"], told["clerk_employee_id"]) == ("MA", ana.code)
+        assert told["clerk_name"] == ana.name
+
+    def test_has_no_status_where_the_platform_has_none(self, installation, mara, sell):
+        installation.platform = "shopify"
+        assert "status" not in order_of(sell().sale, mara).body()
+
     def test_told_again_with_another_remark_is_the_same(self, mara, sell):
         assert sell(told={"sent_at": "12:00"}).is_new
         assert not sell(told={"sent_at": "12:05"}).is_new
@@ -161,8 +179,7 @@ class TestASale:
         ],
     )
     def test_that_is_not_told_is_recorded(self, installation, mara, sell, facts, why):
-        installation.excluded_origins = ["webshop"]
-        installation.save()
+        OriginRule.objects.create(installation=installation, field="origin", pattern="webshop")
         assert sell(**facts).sale.not_delivered == why
         assert not Delivery.objects.exists()
 

@@ -23,7 +23,7 @@ from sales.errors import (
     SaleWasVoided,
 )
 from sales.items import items_to_tell
-from sales.models import Conflict, Refund, Sale
+from sales.models import Conflict, OriginRule, Refund, Sale
 from sales.orders import order_of
 from sales.preview import preview
 from sales.record import void
@@ -98,8 +98,7 @@ class TestARefund:
             bring_back()
 
     def test_follows_a_sale_that_is_not_told(self, sandbox, installation, sell, bring_back):
-        installation.excluded_origins = ["webshop"]
-        installation.save()
+        OriginRule.objects.create(installation=installation, field="origin", pattern="webshop")
         sale = sell(origin="webshop").sale
         refund = bring_back().refund
         assert (refund.state, refund.delivery) == ("promised", "none")

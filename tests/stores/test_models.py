@@ -122,8 +122,6 @@ FIELDS: dict[str, tuple[str, Any, bool]] = {
     "an order prefix with a space": ("order_prefix", "shop 2", False),
     "a page's origin": ("origins", ["https://till.example.com"], True),
     "a page's address": ("origins", ["https://till.example.com/pos"], False),
-    "a word": ("excluded_origins", ["web"], True),
-    "no word": ("excluded_origins", [" "], False),
 }
 
 

@@ -82,21 +82,15 @@ def test_an_installation_keeps_each_once_and_normal() -> None:
         id="shop",
         name="A shop",
         origins=["https://A.example", "https://a.example:443", "https://b.example"],
-        excluded_origins=["Web", "web ", "marketplace"],
     )
     shop.full_clean()
     shop.save()
     kept = Installation.objects.get()
     assert kept.origins == ["https://a.example", "https://b.example"]
-    assert kept.excluded_origins == ["web", "marketplace"]
-    assert [kept.delivers(word) for word in ("WEB", " web", "in store", "")] == [False] * 2 + [
-        True
-    ] * 2
 
 
 @pytest.mark.parametrize("given", ["https://a.example", {"a": 1}, [1], [None], None, 7])
-@pytest.mark.parametrize("field", ["origins", "excluded_origins"])
-def test_what_is_no_list_of_texts_is_refused(given: object, field: str) -> None:
+def test_what_is_no_list_of_texts_is_refused(given: object) -> None:
     with pytest.raises(ValidationError) as caught:
-        Installation(id="shop", name="A shop", **{field: given}).clean_fields()
-    assert set(caught.value.message_dict) == {field}
+        Installation(id="shop", name="A shop", origins=given).clean_fields()
+    assert set(caught.value.message_dict) == {"origins"}

@@ -22,7 +22,7 @@ def new(shop_id: str, **fields: Any) -> Installation:
 def test_its_defaults_are_a_quarter_and_a_whole_hour(installation: Installation) -> None:
     kept = Installation.objects.get()
     assert (kept.lease_minutes, kept.unasked_reverse_minutes) == (15, 60)
-    assert (kept.order_prefix, kept.origins, kept.excluded_origins) == ("", [], [])
+    assert (kept.order_prefix, kept.origins) == ("", [])
 
 
 # field, value, the constraint that refuses it or none.
@@ -126,6 +126,9 @@ FORM = {
     "time_zone": "UTC",
     "offer_policy": "per_member",
     "spent_points_returned_by": "engine",
+    "platform": "custom",
+    "attach_within_days": 14,
+    "attach_daily_limit": 10,
     "lease_minutes": 15,
     "unasked_reverse_minutes": 60,
     "is_active": "on",
@@ -141,9 +144,9 @@ def test_origins_are_written_one_a_line(client: Client) -> None:
 
 
 def test_a_bad_line_is_told_and_nothing_saved(client: Client) -> None:
-    lines = {"origins": "https://a.example\nhttp://b.example", "excluded_origins": "w" * 65}
+    lines = {"origins": "https://a.example\nhttp://b.example"}
     answer = client.post("/admin/stores/installation/add/", {**FORM, **lines})
-    assert set(answer.context["adminform"].form.errors) == {"origins", "excluded_origins"}
+    assert set(answer.context["adminform"].form.errors) == {"origins"}
     assert "http://b.example must start with https://" in answer.content.decode()
     assert Installation.objects.count() == 0
 
