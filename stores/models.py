@@ -40,6 +40,13 @@ class Installation(models.Model):
         PER_MEMBER = "per_member", "Ask for each member"
         SHARED = "shared", "The same for everyone, shared for a minute"
 
+    class GivesBack(models.TextChoices):
+        """Who gives back, with a refund, the points that were spent on the sale."""
+
+        ENGINE = "engine", "The engine"
+        PANEL = "panel", "Loyalty Panel, as the money is given back"
+        NOBODY = "nobody", "Nobody: spent is spent"
+
     id = models.SlugField(primary_key=True, max_length=64)
     name = models.CharField(max_length=200)
     pos = models.CharField(max_length=20, choices=Pos, default=Pos.GENERIC)
@@ -89,6 +96,17 @@ class Installation(models.Model):
         help_text="The engine takes a code's points when the order that has it arrives, not when "
         "the code is made; custom coupons' always go at once. The status word of our orders must "
         "match the account's setting, or the points never go and the discount is free.",
+    )
+    spent_points_returned_by = models.CharField(
+        "spent points are returned by",
+        max_length=10,
+        choices=GivesBack,
+        default=GivesBack.ENGINE,
+        help_text="Who gives a code's points back when its sale is refunded. To find out: have a "
+        "test member spend points on a sale, refund the whole of it at the POS, and see whether "
+        "the points come back in their history at the engine. If they do, it is the engine; if "
+        "not, choose the panel or nobody. With the panel where the engine does it, too, they "
+        "would come back twice.",
     )
     order_prefix = models.CharField(
         max_length=64,

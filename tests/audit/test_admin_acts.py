@@ -71,7 +71,12 @@ def test_who_disabled_what_is_told(
 
 def test_what_was_made_of_the_form_is_told(client: Client, installation: Installation) -> None:
     form = {"id": "lane", "name": "Lane", "pos": "generic", "region": "GB", "currency": "GBP"}
-    form |= {"time_zone": "UTC", "offer_policy": "shared", "origins": "https://A.example:443"}
+    form |= {
+        "time_zone": "UTC",
+        "offer_policy": "shared",
+        "spent_points_returned_by": "engine",
+        "origins": "https://A.example:443",
+    }
     minutes = {"lease_minutes": 15, "unasked_reverse_minutes": 60}
     client.post("/admin/stores/installation/add/", {**form, **minutes})
     after = Entry.objects.get().after

@@ -125,6 +125,7 @@ FORM = {
     "currency": "USD",
     "time_zone": "UTC",
     "offer_policy": "per_member",
+    "spent_points_returned_by": "engine",
     "lease_minutes": 15,
     "unasked_reverse_minutes": 60,
     "is_active": "on",
