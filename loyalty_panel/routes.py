@@ -33,14 +33,29 @@ from reconciliation.telling import (
 )
 from redemptions.callbacks import cancellation_asked, redemption_told
 from redemptions.disputes import ADJUSTMENT, is_taken_seen, note_taken, take_again
-from sales.models import ORDER, REFUND
+from sales.models import GIVE_BACK, ORDER, REFUND, REFUND_READING, REMAINDER
 from sales.orders import (
     flight_of_order,
     is_order_seen,
     note_before,
     note_told,
     tell_order,
+)
+from sales.refunding import (
+    flight_of_refund,
+    give_back,
+    is_give_back_seen,
+    note_refund_before,
+    note_refunded,
+    note_share,
     tell_refund,
+)
+from sales.remainders import (
+    correct,
+    is_correction_of_remainder_seen,
+    note_corrected,
+    note_not_corrected,
+    read_after,
 )
 from webhooks.handling import Handler, handle, note_handled, note_parked
 from webhooks.keeping import TOLD
@@ -72,12 +87,23 @@ DELIVERIES: dict[str, Route] = {
         calls=2,
     ),
     BIRTHDAY: Route(call=tell_birthday, system="yotpo", on_done=note_birthday, idempotent=True),
-    # It changes by which an order of the same member is read.
     REFUND: Route(
         call=tell_refund,
         system="yotpo",
+        before=note_refund_before,
+        on_done=note_refunded,
         idempotent=settings.ENGINE_KEYS_ORDERS,
-        one_in_flight_by=flight_of_order,
+        one_in_flight_by=flight_of_refund,
+        calls=2,
+    ),
+    GIVE_BACK: Route(call=give_back, system="yotpo", before=note_share, seen=is_give_back_seen),
+    REFUND_READING: Route(call=read_after, system="yotpo", idempotent=True),
+    REMAINDER: Route(
+        call=correct,
+        system="yotpo",
+        seen=is_correction_of_remainder_seen,
+        on_done=note_corrected,
+        on_parked=note_not_corrected,
     ),
     CODES: Route(
         call=tell_part,

@@ -285,6 +285,9 @@ ALERT_WATCHES = [
     "webhooks.watches.watch_unhandled",
     "offers.watches.watch_pools",
     "reconciliation.watch.watch_differences",
+    "sales.watches.watch_conflicts",
+    "sales.watches.watch_refunds",
+    "sales.watches.watch_remainders",
 ]
 # Who is told of every alert, beside the recipients that managers add in the admin.
 ALERT_EMAILS = env.list("ALERT_EMAILS", default=[])

@@ -14,7 +14,7 @@ import structlog
 
 from connectors.errors import OutsideError
 from connectors.yotpo.client import Yotpo
-from connectors.yotpo.payloads import Tier
+from connectors.yotpo.payloads import Tier, TierActions
 from members.engine import beside
 
 log = structlog.get_logger(__name__)
@@ -73,6 +73,20 @@ def next_after(tiers: Sequence[Tier], name: str) -> str | None:
         and all(more >= less for more, less in zip(asked_by(tier), asks, strict=True))
     ]
     return min(above, key=asked_by).name if above else None
+
+
+def reached(tiers: Sequence[Tier], done: TierActions) -> str | None:
+    """The highest tier that so much gives entry to; None for none.
+
+    An estimate: how long somebody stays in a tier is the account's to decide.
+    """
+    have = tuple(count or 0 for count in astuple(done))
+    open_to = [
+        tier
+        for tier in tiers
+        if all(count >= asked for count, asked in zip(have, asked_by(tier), strict=True))
+    ]
+    return max(open_to, key=asked_by).name if open_to else None
 
 
 def asked_by(tier: Tier) -> tuple[int, ...]:

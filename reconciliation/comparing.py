@@ -192,8 +192,8 @@ def compare_unseen(case: Case, redemption: PendingRedemption) -> None:
 
 def report_unasked(case: Case, redemption: PendingRedemption, row: HistoryItem) -> None:
     sale = next((o.sale for o in case.ours.orders if o.sale.order_id == redemption.sale), None)
-    if sale is not None and sale.voided_at is not None:
-        return  # its refund gives the points back
+    if sale is not None and (sale.voided_at is not None or sale.refunded_cents):
+        return  # a refund gives the points back
     case.found.append(
         of_redemption(
             Kind.GIVEN_BACK_UNASKED,

@@ -101,7 +101,7 @@ def ours_of(members: Iterable[Member], now: datetime) -> dict[UUID, Ours]:
             codes_at_tills=frozenset(
                 code["code"] for sale in sales[pk] for code in sale.coupon_codes
             ),
-            has_refunds=any(sale.voided_at for sale in sales[pk]),
+            has_refunds=any(sale.voided_at or sale.refunded_cents for sale in sales[pk]),
         )
         for pk, member in by_id.items()
     }

@@ -6,6 +6,9 @@ from django.http import HttpRequest
 
 from audit.look_only import LookOnly
 from sales.models import Sale
+from sales.refunds_admin import ConflictAdmin, RefundAdmin, RemainderAdmin
+
+__all__ = ["ConflictAdmin", "RefundAdmin", "RemainderAdmin", "SaleAdmin"]
 
 
 @admin.register(Sale)

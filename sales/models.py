@@ -13,6 +13,7 @@ from outbox.ledger import find
 from stores.models import POS_ID, Associate, Installation, Store, Till
 
 ORDER, REFUND = "order", "refund"
+GIVE_BACK, REFUND_READING, REMAINDER = "give-back", "refund-reading", "remainder"
 
 
 class Sale(models.Model):
@@ -179,6 +180,7 @@ class Refund(models.Model):
 
     class Meta:
         ordering: ClassVar = ["-recorded_at"]
+        permissions: ClassVar = [("settle", "Can settle what asks for a manager")]
         indexes: ClassVar = [
             models.Index(fields=["installation", "named_sale"], name="refunds_by_the_sale_named"),
         ]

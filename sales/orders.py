@@ -1,4 +1,4 @@
-"""Telling the engine of a sale, and of its refund: what the outbox's routes call."""
+"""Telling the engine of a sale: what the outbox's routes call."""
 
 import structlog
 from django.conf import settings
@@ -6,7 +6,7 @@ from django.db import transaction
 
 from connectors.errors import NotFound
 from connectors.yotpo.client import Yotpo
-from connectors.yotpo.orders import STATUS, Order, Refund
+from connectors.yotpo.orders import STATUS, Order
 from connectors.yotpo.payloads import Customer
 from database.encryption import blind_index
 from members.engine import engine
@@ -14,7 +14,8 @@ from members.models import Member
 from outbox.errors import NotWanted
 from outbox.models import Delivery
 from redemptions import delayed
-from redemptions.use import Outcome, unuse
+from redemptions.use import Outcome
+from sales.items import order_items
 from sales.models import Sale
 
 log = structlog.get_logger(__name__)
@@ -98,6 +99,7 @@ def order_of(sale: Sale, member: Member) -> Order:
         discount_cents=sale.discount_cents,
         store=sale.store.name if sale.store else "",
         associate=sale.associate.code if sale.associate else "",
+        items=order_items(sale),
     )
 
 
@@ -139,24 +141,3 @@ def flight_of_order(delivery: Delivery) -> str:
     sale = Sale.objects.select_related("member").get(pk=delivery.payload["sale"])
     email_index = sale.member.email_index if sale.member else sale.email_index
     return f"email:{email_index}" if email_index else f"phone:{blind_index(sale.phone or '')}"
-
-
-def tell_refund(delivery: Delivery) -> None:
-    """The whole of a sale that was voided after the engine had heard of it.
-
-    Raises NotWanted where that did not: it was voided while the buyer turned out to be nobody's.
-    """
-    sale = sale_of(delivery)
-    if sale.not_delivered:
-        with transaction.atomic():
-            unuse(sale.order_id)
-        raise NotWanted
-    engine().create_refund(
-        Refund(
-            id=delivery.key,
-            order_id=sale.order_id,
-            total_cents=delivery.payload["total_cents"],
-            currency=sale.currency,
-        ),
-        asked_at=delivery.asked_at,
-    )

@@ -1,8 +1,7 @@
 """Recording what a POS reports: a sale once, its codes used in the same transaction, a void."""
 
-import json
-from dataclasses import dataclass, field, fields, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -19,8 +18,11 @@ from redemptions import delayed
 from redemptions.life import void_ticket
 from redemptions.models import PendingRedemption
 from redemptions.use import CodeOutcome, Outcome, unuse, use
+from sales.conflicts import note_conflict
 from sales.errors import NoSuchSale, OtherContent
-from sales.models import ORDER, REFUND, Sale
+from sales.fingerprint import differing, fingerprint
+from sales.models import ORDER, Conflict, Sale
+from sales.refunds import hold_sale, refund_what_is_left, release_waiting, withdraw_refunds
 from stores.models import Installation
 from stores.places import Place
 
@@ -48,16 +50,7 @@ class NewSale:
     """What else it said, known to us or not."""
 
     def fingerprint(self) -> str:
-        """The same for the same sale, in whatever time zone, and when later versions know more.
-
-        What nothing here is decided by, such as when it was sent, may differ.
-        With a key: all but the email stands in the row, so that anyone could try emails.
-        """
-        said = {each.name: getattr(self, each.name) for each in fields(self)}
-        usual = {each.name: each.default for each in fields(self)} | {"told": self.told}
-        told = {name: value for name, value in said.items() if value != usual[name]}
-        told["completed_at"] = self.completed_at.astimezone(UTC)
-        return blind_index(json.dumps(told, sort_keys=True, default=str))
+        return fingerprint(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +83,7 @@ def record(
             if there is None:
                 raise
     if there.content != new.fingerprint():
+        note_conflict(installation, Conflict.Subject.SALE, new, differing(plain_facts(new), there))
         raise OtherContent
     return Recorded(there, is_new=False)
 
@@ -99,23 +93,30 @@ def find_sale(installation: Installation, pos_id: str) -> Sale | None:
     return sales.filter(installation=installation, pos_id=pos_id).first()
 
 
+def plain_facts(new: NewSale) -> dict[str, Any]:
+    return {
+        "ticket": new.ticket,
+        "completed_at": new.completed_at,
+        "total_cents": new.total_cents,
+        "discount_cents": new.discount_cents,
+        "currency": new.currency,
+        "items": list(new.items),
+        "origin": new.origin,
+    }
+
+
 def write(installation: Installation, new: NewSale, place: Place) -> Sale:
+    hold_sale(installation, new.pos_id)
     sale = Sale(
         installation=installation,
         pos_id=new.pos_id,
         order_id=order_id_of(installation, new.pos_id),
-        ticket=new.ticket,
         store=place.store,
         till=place.till,
         associate=place.associate,
-        completed_at=new.completed_at,
-        total_cents=new.total_cents,
-        discount_cents=new.discount_cents,
-        currency=new.currency,
-        items=list(new.items),
-        origin=new.origin,
         told=new.told,
         content=new.fingerprint(),
+        **plain_facts(new),
     )
     codes = use(new.coupon_codes, sale.order_id)
     sale.coupon_codes = [told_of(code) for code in codes]
@@ -132,6 +133,7 @@ def write(installation: Installation, new: NewSale, place: Place) -> Sale:
         )
     else:
         delayed.note_told(sale.order_id)
+    release_waiting(sale)
     log.info("sale.recorded", sale=sale.pk, not_delivered=sale.not_delivered, codes=len(codes))
     return sale
 
@@ -201,7 +203,7 @@ class Voided:
     sale: Sale | None
     codes: list[PendingRedemption]
     refund: bool
-    """The engine heard of the sale before, so it is told of a refund of the whole."""
+    """The engine heard of the sale before, so it is told of a refund of what was left."""
 
 
 def void(
@@ -210,8 +212,8 @@ def void(
     """Take a sale back, or an open ticket where there is no sale of that id.
 
     Before the order's first attempt its delivery is withdrawn and its codes go back; after it, the
-    engine is told of a refund of the whole. A second void gives the same. `by` goes into the trail.
-    Raises NoSuchSale.
+    engine is told of a refund of what is left. A second void gives the same. `by` goes into the
+    trail. Raises NoSuchSale.
     """
     with transaction.atomic(durable=True):
         sales = Sale.objects.select_for_update(of=("self",)).select_related("installation")
@@ -229,9 +231,10 @@ def void_sale(sale: Sale, reason: str, by: By | None) -> Voided:
         untold = bool(sale.not_delivered) or withdraw(ORDER, sale.order_id)
         if untold:
             unuse(sale.order_id)
+            withdraw_refunds(sale)
             sale.not_delivered = sale.not_delivered or Sale.NotDelivered.VOIDED
         else:
-            promise_refund_of_all(sale)
+            refund_what_is_left(sale)
         Sale.objects.filter(pk=sale.pk).update(
             voided_at=Now(), void_reason=reason[:200], not_delivered=sale.not_delivered
         )
@@ -248,13 +251,3 @@ def codes_of(sale: Sale) -> list[PendingRedemption]:
     made_here = [told["redemption"] for told in sale.coupon_codes if "redemption" in told]
     rows = PendingRedemption.objects.select_related("member", "installation")
     return list(rows.filter(pk__in=made_here).order_by("requested_at"))
-
-
-def promise_refund_of_all(sale: Sale) -> None:
-    enqueue(
-        kind=REFUND,
-        key=f"{sale.order_id}-void",
-        installation_id=sale.installation_id,
-        payload=sale.facts() | {"total_cents": sale.total_cents},
-        order_by=f"sale:{sale.pk}",
-    )

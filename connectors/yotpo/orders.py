@@ -14,6 +14,39 @@ STATUS = "paid"
 
 
 @dataclass(frozen=True, slots=True)
+class OrderItem:
+    """A line of an order. A refund names it by its `id`."""
+
+    id: str
+    name: str
+    quantity: int
+    price_cents: int
+    type: str = ""
+    vendor: str = ""
+
+    def body(self) -> dict[str, Any]:
+        return present(
+            id=self.id,
+            name=self.name or None,
+            quantity=self.quantity,
+            price_cents=self.price_cents,
+            type=self.type or None,
+            vendor=self.vendor or None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RefundItem:
+    """Pieces of a line of the order; `id` is that line's."""
+
+    id: str
+    quantity: int
+
+    def body(self) -> dict[str, Any]:
+        return {"id": self.id, "quantity": self.quantity}
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """https://loyaltyapi.yotpo.com/reference/create-order
 
@@ -30,6 +63,7 @@ class Order:
     discount_cents: int | None = None
     store: str = ""
     associate: str = ""
+    items: tuple[OrderItem, ...] = ()
 
     def body(self) -> dict[str, Any]:
         return present(
@@ -45,6 +79,7 @@ class Order:
             channel_type="offline",
             store_address=self.store or None,
             clerk_employee_id=self.associate or None,
+            items=[item.body() for item in self.items] or None,
             **FROM_A_TILL,
         )
 
@@ -60,11 +95,13 @@ class Refund:
     order_id: str
     total_cents: int
     currency: str
+    items: tuple[RefundItem, ...] = ()
 
     def body(self) -> dict[str, Any]:
-        return {
-            "id": self.id,
-            "order_id": self.order_id,
-            "total_amount_cents": self.total_cents,
-            "currency": self.currency,
-        }
+        return present(
+            id=self.id,
+            order_id=self.order_id,
+            total_amount_cents=self.total_cents,
+            currency=self.currency,
+            items=[item.body() for item in self.items] or None,
+        )

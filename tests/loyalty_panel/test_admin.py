@@ -43,7 +43,7 @@ from outbox.models import Attempt, Delivery, OutsideSystem, PeriodicJob
 from reconciliation.models import Cursor, Difference, Reading, Run
 from redemptions.models import PendingRedemption, Question, ToldCode
 from redemptions.states import State
-from sales.models import Sale
+from sales.models import Conflict, Refund, Remainder, Sale
 from stores.models import Associate, Installation, Store, Till
 from tests.ground.checkout import rooms
 from webhooks.models import Webhook
@@ -65,6 +65,7 @@ LEDGERS += [LookUps, UsedToken, LaunchCode, Alert]
 LEDGERS += [Webhook, ToldCode, Question]
 LEDGERS += [Cursor, Difference, Reading, Run]
 LEDGERS += [Batch, Part, Code, Use]
+LEDGERS += [Refund, Conflict, Remainder]
 # Issued and revoked, and never changed.
 ISSUED = [ApiKey, WebhookSecret, LaunchSecret]
 every_ledger = pytest.mark.parametrize("model", LEDGERS, ids=lambda model: model.__name__)
@@ -141,7 +142,8 @@ def one_of_each() -> Rows:
     installation = till.store.installation
     made += [KeyedCall.objects.create(installation=installation, route="sales", key="k")]
     sold = {"completed_at": timezone.now(), "total_cents": 1250, "currency": "USD"}
-    made += [Sale.objects.create(installation=installation, pos_id="S-1", email=EMAIL, **sold)]
+    sale = Sale.objects.create(installation=installation, pos_id="S-1", email=EMAIL, **sold)
+    made += [sale, *rows_of_refunds(sale)]
     made += [kind.objects.get() for kind in ISSUED]
     waits = {"details": FIGURES, "email_index": "1"}
     made += [Enrolment.objects.create(installation=installation, **waits)]
@@ -155,6 +157,15 @@ def one_of_each() -> Rows:
     made += rows_of_a_pool()
     made += [ana.installation, till.store, till, ana, Group.objects.create(name="Managers")]
     return {type(row): row for row in made}
+
+
+def rows_of_refunds(sale: Sale) -> list[Row]:
+    told = {"installation": sale.installation, "total_cents": 100, "currency": "USD"}
+    return [
+        Refund.objects.create(pos_id="R-1", refund_id="R-1", state="waiting", email=EMAIL, **told),
+        Conflict.objects.create(pos_id="S-1", subject="sale", **told),
+        Remainder.objects.create(sale=sale, state="asks", cause="Rounding."),
+    ]
 
 
 def rows_of_a_pool() -> list[Row]:

@@ -11,6 +11,7 @@ from outbox.models import Delivery
 from outbox.states import UNFINISHED
 from outbox.worker import deliver
 from sales.record import NewSale, Recorded, record
+from sales.refunds import NewRefund, RecordedRefund, record_refund
 from stores.models import Associate, Installation, Till
 from stores.places import Place
 from tests.redemptions.conftest import act, row
@@ -38,6 +39,18 @@ def sell(installation: Installation, till: Till, ana: Associate) -> Callable[...
     """Ana at till 1 reports a sale."""
     place = Place(till.store, till, ana)
     return lambda pos_id="S-1", **facts: record(installation, new_sale(pos_id, **facts), place)
+
+
+@pytest.fixture
+def bring_back(installation: Installation, till: Till, ana: Associate):
+    """Ana at till 1 reports a refund of the sale S-1: 10 dollars, unless told otherwise."""
+    place = Place(till.store, till, ana)
+    usual = {"total_cents": 1000, "currency": "USD", "sale_id": "S-1"}
+
+    def report(pos_id: str = "R-1", **facts: Any) -> RecordedRefund:
+        return record_refund(installation, NewRefund(pos_id, **usual | facts), place)
+
+    return report
 
 
 @pytest.fixture
