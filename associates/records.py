@@ -11,21 +11,24 @@ from members.models import Member
 from outbox.models import Delivery
 from reconciliation.ours import MAY_HAVE_ACTED, ORDER_AGAIN, corrections_of
 from redemptions.models import PendingRedemption
-from sales.models import ORDER, REFUND, Refund, Sale
+from sales.earned import Span
+from sales.models import ORDER, REFUND, Refund, Remainder, Sale
+from sales.refunding import give_back_title
+from sales.remainders import correction_title
 from sales.why import Correction, Records, Told
-from sales.why_words import of_correction
+from sales.why_words import of_correction, of_give_back, of_remainder
 
 
 def records_of(member: Member, since: datetime | None) -> Records:
     """With the same few queries, however many there are. `since`: by our clock; None for all."""
     redemptions = list(redemptions_of(member, since))
     sales = list(sales_of(member, since))
-    refunds = Refund.objects.filter(sale__in=sales).exclude(state=Refund.State.WITHDRAWN)
+    refunds = list(refunds_of(sales))
     return Records(
         redemptions=redemptions,
         sales=sales,
-        refunds=list(refunds.select_related("sale").order_by("recorded_at")),
-        corrections=hand_made(member, redemptions),
+        refunds=refunds,
+        corrections=[*hand_made(member, redemptions), *of_refunds(sales, refunds)],
         told=told_of(sales),
     )
 
@@ -34,7 +37,7 @@ def records_of_nobodys(sale: Sale) -> Records:
     """Of a sale that names no member."""
     return Records(
         sales=[sale],
-        refunds=list(sale.refunds.exclude(state=Refund.State.WITHDRAWN).select_related("sale")),
+        refunds=list(refunds_of([sale])),
         told=told_of([sale]),
     )
 
@@ -52,6 +55,21 @@ def sales_of(member: Member, since: datetime | None) -> QuerySet[Sale]:
     if since is not None:
         rows = rows.filter(recorded_at__gte=since)
     return rows.select_related("store").defer("email", "phone", "items").order_by("recorded_at")
+
+
+def refunds_of(sales: Iterable[Sale]) -> QuerySet[Refund]:
+    counting = Refund.objects.filter(sale__in=sales).exclude(state=Refund.State.WITHDRAWN)
+    return counting.select_related("sale").order_by("recorded_at")
+
+
+def of_refunds(sales: Iterable[Sale], refunds: Iterable[Refund]) -> list[Correction]:
+    """What we gave or took by ourselves: spent points, and what rounding left."""
+    given = [refund for refund in refunds if refund.points_given_back]
+    left = Remainder.objects.filter(sale__in=sales).exclude(points=0).select_related("sale")
+    return [
+        *(Correction(give_back_title(r.pk), of_give_back(r), r.sale) for r in given),
+        *(Correction(correction_title(r.pk), of_remainder(r), r.sale) for r in left),
+    ]
 
 
 def hand_made(member: Member, redemptions: Sequence[PendingRedemption]) -> list[Correction]:
@@ -85,7 +103,7 @@ def told_of(sales: Iterable[Sale]) -> dict[str, Told]:
 
 def with_earlier(earlier: Told | None, delivery: Any) -> Told:
     """An order may have been sent again by a manager: from the first to the last."""
-    span = (delivery.since, delivery.until) if delivery.since else None
+    span = Span(delivery.since, delivery.until) if delivery.since else None
     if earlier is not None and earlier.span is not None:
-        span = (earlier.span[0], span[1] if span else earlier.span[1])
+        span = Span(earlier.span.since, (span or earlier.span).until)
     return Told(delivery.state, span)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from associates import approving, enrolling, history, sale, ticket, views
+from associates import approving, enrolling, history, refund_preview, sale, ticket, views
 
 urlpatterns = [
     path("", views.shell, name="panel"),
@@ -13,6 +13,7 @@ urlpatterns = [
     path("members/<uuid:member_id>/points", history.points_history, name="points-history"),
     path("sale", sale.show, name="sale"),
     path("sale/find", sale.find, name="find-sale"),
+    path("sale/<int:sale_id>/refund", refund_preview.show, name="refund-preview"),
     path("redeem", views.redeem, name="redeem"),
     path("redemptions/<uuid:redemption_id>", views.coupon, name="coupon"),
     path("redemptions/<uuid:redemption_id>/news", views.news, name="coupon-news"),

@@ -24,6 +24,7 @@ from redemptions.models import PendingRedemption
 from redemptions.states import UNDER_WAY, Reason, State
 from redemptions.timing import WHOLE_SECONDS, deadline, settle_time
 from sales import why_words as words
+from sales.earned import Span
 from sales.models import Refund, Sale
 
 # The engine names no kind, so that a row is of a purchase is read from its title.
@@ -41,28 +42,22 @@ class Told:
     """
 
     state: str
-    span: tuple[datetime, datetime] | None = None
+    span: Span | None = None
+
+    @property
+    def at_work(self) -> Span | None:
+        """When the engine may have done its part."""
+        return self.span and self.span.widened(WHOLE_SECONDS, deadline() + settle_time())
 
     def holds(self, moment: datetime) -> bool:
-        """Whether the engine may have done its part then."""
-        return self.span is not None and earliest(self.span) <= moment <= latest(self.span)
+        return self.at_work is not None and self.at_work.holds(moment)
 
     def is_near(self, other: "Told") -> bool:
         """Which of the two a row is of can't be told by its time."""
-        if self.span is None or other.span is None:
+        mine, theirs = self.at_work, other.at_work
+        if mine is None or theirs is None:
             return False
-        return earliest(self.span) <= latest(other.span) and earliest(other.span) <= latest(
-            self.span
-        )
-
-
-def earliest(span: tuple[datetime, datetime]) -> datetime:
-    return span[0] - WHOLE_SECONDS
-
-
-def latest(span: tuple[datetime, datetime]) -> datetime:
-    """So long after an attempt the engine may still act on it."""
-    return span[1] + deadline() + settle_time() + WHOLE_SECONDS
+        return mine.since <= theirs.until and theirs.since <= mine.until
 
 
 UNTOLD = Told(Delivered.PENDING)

@@ -8,11 +8,11 @@ from offers.money import show_money
 from outbox.states import State as Delivered
 from redemptions.models import PendingRedemption
 from redemptions.states import UNDER_WAY, Reason, State
-from sales.models import Refund, Sale
+from sales.models import Refund, Remainder, Sale
 
 BOTH = "In our records and in the loyalty system's."
 ENGINE_ALONE = "Only in the loyalty system's records: not from our tills."
-BY_HAND = "Corrected by hand, or by us where an answer was lost."
+BY_HAND = "Told by us, under a title by which it is found."
 PENDING = "Pending: it does not count yet."
 NO_TITLE = "Without a title"
 A_PURCHASE = "A purchase"
@@ -165,3 +165,14 @@ def may_be_of(sales: Sequence[Sale]) -> str:
 def of_correction(points: int, redemption: PendingRedemption | None) -> str:
     of = f" of code {redemption.code}" if redemption and redemption.code else ""
     return f"Correction{of}: {in_points(points)} {'given' if points > 0 else 'taken'}"
+
+
+def of_give_back(refund: Refund) -> str:
+    """Where the engine gives no spent points back, we do."""
+    return of_refund(refund, refund.points_given_back)
+
+
+def of_remainder(remainder: Remainder) -> str:
+    sale, points = remainder.sale.pos_id, in_points(remainder.points)
+    done = "given" if remainder.points > 0 else "taken"
+    return f"Refunds of sale {sale}: {points} {done} that rounding had left"

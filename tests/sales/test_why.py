@@ -10,6 +10,7 @@ from outbox.states import State as Delivered
 from redemptions.evidence import Sight
 from redemptions.models import PendingRedemption
 from redemptions.states import Reason, State
+from sales.earned import Span
 from sales.models import Refund, Sale
 from sales.why import Change, Correction, Records, Told, changes
 from stores.models import Associate, Store, Till
@@ -65,7 +66,7 @@ def redeemed(state: State = State.ISSUED, **facts: Any) -> PendingRedemption:
 
 
 def told(at: datetime = NOON, state: str = Delivered.DONE) -> Told:
-    return Told(state, (at, at + timedelta(seconds=1)))
+    return Told(state, Span(at, at + timedelta(seconds=1)))
 
 
 def why(records: Records, *history: HistoryItem, skew: timedelta = timedelta(0)) -> list[Change]:
