@@ -10,8 +10,8 @@ from redemptions.models import PendingRedemption
 from redemptions.states import UNDER_WAY, Reason, State
 from sales.models import Refund, Remainder, Sale
 
-BOTH = "In our records and in the loyalty system's."
-ENGINE_ALONE = "Only in the loyalty system's records: not from our tills."
+BOTH = "As in our records."
+ENGINE_ALONE = "Not from our tills."
 BY_HAND = "Told by us, under a title by which it is found."
 PENDING = "Pending: it does not count yet."
 NO_TITLE = "Without a title"
@@ -153,7 +153,7 @@ def standing(state: str, *, is_read: bool, is_unclear: bool) -> str:
 def unseen(*, is_read: bool) -> str:
     """Of a redemption without a row."""
     if is_read:
-        return "In our records; the loyalty system's list does not show it."
+        return "In our records only."
     return "In our records."
 
 

@@ -738,6 +738,7 @@
     if (target === result) showCodeOfSale();
     if (target === alertRegion) readyTheWayOut();
     else if (requestConfig.elt.getAttribute("hx-swap") !== "none") speak(target);
+    if (target.closest("dialog")) target.scrollIntoView({ block: "nearest" });
     if (target.id === "coupon-slot" && byId("member") && !isUnasked(requestConfig)) showTogether();
     // What was asked for in the dialog is what comes next, not the button that opened it.
     if (requestConfig.elt.closest("dialog") && document.activeElement === opener) target.firstElementChild?.focus({ preventScroll: true });

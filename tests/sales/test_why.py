@@ -220,7 +220,7 @@ def test_where_the_account_shows_no_codes_the_only_like_it_is_ours() -> None:
     assert facts(why(Records(redemptions=[redeemed()]), like)) == [(f"{SPENT}not used yet", -500)]
     two = why(Records(redemptions=[redeemed()]), like, row("$5 off", -500, after(0.03)))
     assert len(two) == 3
-    assert two[-1].known == "In our records; the loyalty system's list does not show it."
+    assert two[-1].known == "In our records only."
 
 
 def test_a_foreign_code_in_a_sale_of_ours_names_the_sale() -> None:
