@@ -10,7 +10,8 @@ from django.views.decorators.http import require_POST
 from access.look_ups import meter
 from access.middleware import PanelRequest
 from associates.answers import screen
-from associates.sale import find_here, items_of
+from associates.finding import find_here
+from associates.sale import items_of
 from associates.templatetags.panel import points
 from connectors.errors import NotFound, Throttled, Unavailable
 from members.engine import engine

@@ -1,10 +1,9 @@
 """One sale, by the number on its receipt: where its order stands, and why it brought its points."""
 
 from typing import Any
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.core.exceptions import BadRequest, ValidationError
+from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import dateformat
@@ -13,6 +12,8 @@ from django.views.decorators.http import require_GET, require_POST
 from access.look_ups import meter
 from access.middleware import PanelRequest
 from associates.answers import screen
+from associates.attaching import offered, words_for
+from associates.finding import read_member, sale_of
 from associates.history import Reading, lines, read
 from associates.records import records_of_nobodys
 from members.masking import mask_email
@@ -20,7 +21,7 @@ from members.models import Member
 from offers.money import show_money
 from sales.models import Sale
 from sales.why import changes
-from stores.models import POS_ID, Installation
+from stores.models import POS_ID
 
 NO_NUMBER = "Type the number of the sale, as it stands on the receipt."
 NOT_THERE = (
@@ -33,13 +34,23 @@ NOT_THERE = (
 @require_GET
 def find(request: PanelRequest) -> HttpResponse:
     """The dialog that asks for the number; `member`: the one whom the sale is to be added to."""
-    return ask_number(request, request.GET.get("member", ""))
+    return ask_number(request, read_member(request.GET.get("member", "")))
 
 
 def ask_number(
-    request: PanelRequest, member: str, *, number: str = "", wrong: str = "", status: int = 200
+    request: PanelRequest,
+    member: Member | None,
+    *,
+    number: str = "",
+    wrong: str = "",
+    status: int = 200,
 ) -> HttpResponse:
-    context = {"member": member, "number": number, "wrong": wrong}
+    context = {
+        "member": member,
+        "offered": offered(request, member) if member else [],
+        "number": number,
+        "wrong": wrong,
+    }
     return render(request, "associates/find_sale.html", context, status=status)
 
 
@@ -47,7 +58,8 @@ def ask_number(
 @require_POST
 def show(request: PanelRequest) -> HttpResponse:
     """The sale's dialog. It is counted as a look-up is: it tells of a member's points."""
-    number, member = request.POST.get("number", "").strip(), request.POST.get("member", "")
+    number = request.POST.get("number", "").strip()
+    member = read_member(request.POST.get("member", ""))
     try:
         POS_ID(number)
     except ValidationError:
@@ -56,29 +68,7 @@ def show(request: PanelRequest) -> HttpResponse:
     sale = sale_of(request.installation, number)
     if sale is None:
         return ask_number(request, member, number=number, wrong=NOT_THERE, status=404)
-    return render(request, "associates/sale.html", context_of(request, sale, read_member(member)))
-
-
-def sale_of(installation: Installation, number: str) -> Sale | None:
-    """By the POS's id; else by the ticket's, where only one sale was made of it."""
-    sales = Sale.objects.select_related("member", "installation", "store", "till", "associate")
-    here = sales.filter(installation=installation)
-    found = list(here.filter(pos_id=number)[:1] or here.filter(ticket=number)[:2])
-    return found[0] if len(found) == 1 else None
-
-
-def find_here(request: PanelRequest, sale_id: int) -> Sale:
-    """One of this installation's. Raises Sale.DoesNotExist."""
-    sales = Sale.objects.select_related("member", "installation")
-    return sales.get(pk=sale_id, installation=request.installation)
-
-
-def read_member(given: str) -> Member | None:
-    """Raises BadRequest for what is no id, Member.DoesNotExist."""
-    try:
-        return Member.objects.get(id=UUID(given)) if given else None
-    except ValueError:
-        raise BadRequest from None
+    return render(request, "associates/sale.html", context_of(request, sale, member))
 
 
 def context_of(request: PanelRequest, sale: Sale, member: Member | None) -> dict[str, Any]:
@@ -94,6 +84,7 @@ def context_of(request: PanelRequest, sale: Sale, member: Member | None) -> dict
         "trouble": reading.trouble,
         "rows": lines(reading.changes, request.installation),
         "zone": request.installation.time_zone,
+        **words_for(sale, member),
     }
 
 

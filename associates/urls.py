@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from associates import approving, enrolling, history, refund_preview, sale, ticket, views
+from associates import approving, attaching, enrolling, history, refund_preview, sale, ticket, views
 
 urlpatterns = [
     path("", views.shell, name="panel"),
@@ -14,6 +14,7 @@ urlpatterns = [
     path("sale", sale.show, name="sale"),
     path("sale/find", sale.find, name="find-sale"),
     path("sale/<int:sale_id>/refund", refund_preview.show, name="refund-preview"),
+    path("sale/<int:sale_id>/add", attaching.add, name="add-sale"),
     path("redeem", views.redeem, name="redeem"),
     path("redemptions/<uuid:redemption_id>", views.coupon, name="coupon"),
     path("redemptions/<uuid:redemption_id>/news", views.news, name="coupon-news"),
