@@ -9,10 +9,10 @@ import structlog
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
-from outbox.errors import PayloadDiffers
+from outbox.errors import PayloadDiffers, UnderWay
 from outbox.models import Delivery, as_stored
 from outbox.routes import route_of
-from outbox.states import MAY_BE_DONE, State
+from outbox.states import IN_FLIGHT, MAY_BE_DONE, State
 from outbox.tasks import wake
 from outbox.waking import wake_next
 
@@ -53,6 +53,41 @@ def enqueue(
     if route.one_in_flight_by:
         promised.flight = route.one_in_flight_by(promised)
     return find_same(promised) or write(promised, later=due_in > timedelta(0))
+
+
+def enqueue_again(
+    *, kind: str, key: str, installation_id: str, payload: Mapping[str, Any], order_by: str = ""
+) -> Delivery:
+    """As `enqueue`; but what was withdrawn under this kind and key is wanted after all.
+
+    It goes out under the same key, so that the other side can't take it twice. Raises UnderWay
+    where a worker is at it this moment: it may be about to withdraw it.
+    """
+    # Whoever takes it now waits until the change has been committed that it is told of.
+    locked = Delivery.objects.select_for_update(of=("self",)).filter(kind=kind, key=key)
+    if any(delivery.state in IN_FLIGHT for delivery in locked):
+        raise UnderWay
+    promised = enqueue(
+        kind=kind, key=key, installation_id=installation_id, payload=payload, order_by=order_by
+    )
+    if promised.state == State.WITHDRAWN:
+        revive(promised)
+    return promised
+
+
+def revive(delivery: Delivery) -> None:
+    route = route_of(delivery.kind)
+    flight = route.one_in_flight_by(delivery) if route.one_in_flight_by else ""
+    delivery.move(
+        State.PENDING,
+        only_from=[State.WITHDRAWN],
+        due_at=Now(),
+        woken_at=Now(),
+        flight=flight,
+        **AFRESH,
+    )
+    wake(delivery)
+    log.info("delivery.wanted_again", delivery=delivery.pk, kind=delivery.kind)
 
 
 def find(kind: str, key: str) -> Delivery | None:

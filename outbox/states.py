@@ -67,7 +67,9 @@ TRANSITIONS: dict[State, dict[State, str]] = {
         State.VERIFYING: "sent again by a person: read first",
     },
     State.DONE: {},
-    State.WITHDRAWN: {},
+    State.WITHDRAWN: {
+        State.PENDING: "wanted after all",
+    },
 }
 
 UNFINISHED = (State.PENDING, State.RUNNING, State.VERIFYING, State.PARKED)

@@ -17,7 +17,6 @@ from django.db.models.functions import Now
 from audit.record import By
 from connectors.errors import NotFound, OutsideError
 from connectors.yotpo.client import Yotpo
-from connectors.yotpo.orders import STATUS
 from members.lookup import FoundMember
 from members.models import Member
 from offers.catalogue import Kind, Offer
@@ -183,7 +182,7 @@ def likely_cause(redemption: PendingRedemption, sight: Sight) -> str:
     if balance < redemption.points:
         return f"The points did not go: it takes {redemption.points}, the member has {balance}."
     return (
-        "The points did not go. Most likely the account counts only orders of another status word "
-        f'than "{STATUS}", which ours have; or the engine was not told of the sale, or had ended '
-        "the code."
+        "The points did not go. Most likely the account counts only orders of another status than "
+        f"{redemption.installation.status_sent or 'none'}, which ours have; or the engine was not "
+        "told of the sale, or had ended the code."
     )

@@ -7,7 +7,6 @@ from django.db.models import Count, Min, Q
 from django.db.models.functions import Now
 from django.urls import reverse
 
-from connectors.yotpo.orders import STATUS
 from database.conditions import Condition
 from redemptions.models import PendingRedemption
 from redemptions.states import UNDER_WAY, Deduction, State
@@ -54,8 +53,8 @@ def watch_points_not_gone() -> Iterator[Condition]:
             subject=installation,
             installation=installation,
             words="Codes were used and their points did not go. Most likely the account counts "
-            f'other orders than those of our status word "{STATUS}": correct that with the engine. '
-            "The admin shows each with its likely cause.",
+            "orders of another status than the installation's: correct that there or with the "
+            "engine. The admin shows each with its likely cause.",
             count=count,
             since=since,
             path=f"{page()}?deduction__exact={Deduction.MISSING}"

@@ -47,3 +47,22 @@ class SaleWasVoided(CannotRefund):
 
 class CannotMatch(Exception):
     """`str()` tells the manager why."""
+
+
+class CannotClaim(Exception):
+    """A sale does not become this member's. `str()` tells the person why."""
+
+
+class NotToBeClaimed(CannotClaim):
+    """It is somebody's already, or nobody's ever."""
+
+
+class NotNow(CannotClaim):
+    """A worker is telling the engine of it this moment."""
+
+    def __init__(self) -> None:
+        super().__init__("The loyalty system is being told of this sale. Try again in a minute.")
+
+
+class CannotAttach(CannotClaim):
+    """A till may not do it; a manager may."""

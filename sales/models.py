@@ -107,6 +107,35 @@ class Sale(models.Model):
         return {"sale": self.pk}
 
 
+class Claim(models.Model):
+    """Whose a sale is that named no known member: a person said so, once. Times are UTC."""
+
+    class How(models.TextChoices):
+        MANAGER = "manager", "Claimed by a manager"
+        TILL = "till", "Attached at a till"
+
+    sale = models.OneToOneField(Sale, models.PROTECT, related_name="claim")
+    member = models.ForeignKey(Member, models.PROTECT, related_name="claims")
+    how = models.CharField(max_length=10, choices=How)
+    installation = models.ForeignKey(Installation, models.PROTECT)
+    store = models.ForeignKey(Store, models.PROTECT, null=True, blank=True)
+    till = models.ForeignKey(Till, models.PROTECT, null=True, blank=True)
+    associate = models.ForeignKey(Associate, models.PROTECT, null=True, blank=True)
+    by = models.CharField(max_length=250, help_text="Who said so, as they were called then.")
+    reason = models.CharField(max_length=200, blank=True)
+    claimed_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering: ClassVar = ["-claimed_at"]
+        permissions: ClassVar = [("claim", "Can claim a sale for a member")]
+        indexes: ClassVar = [
+            models.Index(fields=["installation", "claimed_at"], name="claims_of_an_installation"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.sale} is {self.member}'s"
+
+
 class Refund(models.Model):
     """Money given back for a sale, or its void after the engine had heard of it.
 

@@ -6,7 +6,7 @@ from django.db import transaction
 
 from connectors.errors import NotFound
 from connectors.yotpo.client import Yotpo
-from connectors.yotpo.orders import STATUS, Order
+from connectors.yotpo.orders import Order
 from connectors.yotpo.payloads import Customer
 from database.encryption import blind_index
 from members.engine import engine
@@ -93,14 +93,24 @@ def order_of(sale: Sale, member: Member) -> Order:
         email=member.email,
         total_cents=sale.total_cents,
         currency=sale.currency,
-        status=STATUS,
+        status=sale.installation.status_sent,
         completed_at=sale.completed_at,
         coupon_codes=codes_of(sale),
         discount_cents=sale.discount_cents,
-        store=sale.store.name if sale.store else "",
-        associate=sale.associate.code if sale.associate else "",
         items=order_items(sale),
+        ignore_ip_ua=sale.installation.ignore_ip_ua,
+        **told_of_place(sale),
     )
+
+
+def told_of_place(sale: Sale) -> dict[str, str]:
+    """Where it was made and by whom, as far as the POS and the admin say."""
+    told: dict[str, str] = {}
+    if store := sale.store:
+        told |= {"store": store.address or store.name, "city": store.city, "state": store.state}
+    if associate := sale.associate:
+        told |= {"associate": associate.code, "associate_name": associate.name}
+    return told
 
 
 def codes_of(sale: Sale) -> tuple[str, ...]:

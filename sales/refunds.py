@@ -1,5 +1,6 @@
 """Recording refunds: each once, never more than its sale, and in the sale's order to the engine."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,7 +14,7 @@ from database.encryption import blind_index
 from database.holding import hold
 from database.text import storable
 from members.identity import email_identity
-from outbox.ledger import enqueue, withdraw
+from outbox.ledger import enqueue, enqueue_again, withdraw
 from sales.conflicts import note_conflict
 from sales.errors import (
     CannotMatch,
@@ -187,11 +188,11 @@ def take_from(sale: Sale, refund: Refund) -> None:
     refund.state, refund.reason = State.PROMISED, Reason.NONE
 
 
-def promise_to_tell(refund: Refund) -> None:
+def promise_to_tell(refund: Refund, promise: Callable[..., Any] = enqueue) -> None:
     """Behind the order of its sale; nothing, where the engine is not told of that either."""
     if refund.state != State.PROMISED or (refund.sale and refund.sale.not_delivered):
         return
-    enqueue(
+    promise(
         kind=REFUND,
         key=refund.refund_id,
         installation_id=refund.installation_id,
@@ -203,10 +204,12 @@ def promise_to_tell(refund: Refund) -> None:
 def promise_refunds(sale: Sale) -> None:
     """Of a sale that is told after all: its refunds follow. In that transaction, after its order.
 
-    For a sale that was claimed; `sale.not_delivered` is empty by then.
+    For a sale that was claimed; `sale.not_delivered` is empty by then. Those that a worker left
+    untold before go out now. Raises UnderWay.
     """
     for refund in sale.refunds.filter(state=State.PROMISED).order_by("pk"):
-        promise_to_tell(refund)
+        refund.sale = sale  # as it stands now
+        promise_to_tell(refund, enqueue_again)
 
 
 def facts_of(refund: Refund) -> dict[str, Any]:

@@ -12,6 +12,14 @@ from django.db.models.functions import Now
 
 from stores.lines import LinesField
 from stores.origins import normal_origin, normal_word
+from stores.platforms import (
+    LONGEST_PATTERN,
+    LONGEST_STATUS,
+    PLATFORMS,
+    Platform,
+    WrongPattern,
+    WrongStatus,
+)
 
 POS_ID = RegexValidator(
     r"^[A-Za-z0-9._:-]{1,64}\Z", "Use 1 to 64 letters, digits, dots, underscores, colons, hyphens."
@@ -90,6 +98,32 @@ class Installation(models.Model):
         help_text="How long after that a code is reversed of which the POS says nothing. Where "
         "tills sell offline: until the end of the day.",
     )
+    platform = models.CharField(
+        max_length=20,
+        choices=Platform,
+        default=Platform.CUSTOM,
+        help_text="Where the merchant's online shop stands: by it the engine knows the status of "
+        "an order.",
+    )
+    order_status = models.CharField(
+        max_length=LONGEST_STATUS,
+        blank=True,
+        validators=[RegexValidator(r"^[ -~]*\Z", "Use printable ASCII characters.")],
+        help_text="What our orders say of themselves; it must match the account's setting, or they "
+        "earn nothing. Empty: the platform's usual one.",
+    )
+    order_status_pattern = models.CharField(
+        max_length=LONGEST_PATTERN,
+        blank=True,
+        help_text="The account's regular expression for that status, as it stands there: the one "
+        "is checked against the other. Adobe Commerce and custom accounts have one.",
+    )
+    ignore_ip_ua = models.BooleanField(
+        "orders are not checked for fraud",
+        default=True,
+        help_text="No shopper's browser stands behind a sale at a till; with the check the engine "
+        "takes all of a shop's sales for one and the same shopper's.",
+    )
     delayed_deduction = models.BooleanField(
         "points go with the order",
         default=False,
@@ -120,6 +154,19 @@ class Installation(models.Model):
         normal=normal_word,
         help_text="Sales that say they come from here, one word a line, are recorded and not "
         "delivered to the engine.",
+    )
+    attach_within_days = models.PositiveSmallIntegerField(
+        "sales are attached within days",
+        default=14,
+        validators=[MaxValueValidator(365)],
+        help_text="For so many days a till may attach a sale that named no member to one who has "
+        "enrolled since, or forgot to say so. 0: never, only managers.",
+    )
+    attach_daily_limit = models.PositiveSmallIntegerField(
+        "sales attached a day",
+        default=10,
+        validators=[MinValueValidator(1)],
+        help_text="Of one associate within 24 hours. More of them a manager claims.",
     )
     pairing = models.BooleanField(
         "tills are paired",
@@ -164,6 +211,40 @@ class Installation(models.Model):
 
     def clean(self) -> None:
         self.choose_order_prefix()
+        self.check_order_status()
+
+    def check_order_status(self) -> None:
+        """Raises ValidationError."""
+        statuses = PLATFORMS.get(self.platform)
+        if statuses is None:
+            return  # said of the field itself
+        try:
+            statuses.check(self.order_status, self.order_status_pattern)
+        except WrongStatus as error:
+            raise ValidationError({"order_status": str(error)}) from None
+        except WrongPattern as error:
+            raise ValidationError({"order_status_pattern": str(error)}) from None
+
+    @property
+    def status_sent(self) -> str | None:
+        """What our orders say of their status; None where they say nothing."""
+        return PLATFORMS[self.platform].sent(self.order_status)
+
+    def doubt_of_status(self) -> str:
+        """Why codes could be a free discount here, or nothing."""
+        if not self.delayed_deduction:
+            return ""
+        try:
+            self.check_order_status()
+        except ValidationError as error:
+            return " ".join(error.messages)
+        if PLATFORMS[self.platform].is_sure(self.order_status_pattern):
+            return ""
+        return (
+            "Points go with the order, and nobody has checked that the account counts the status "
+            f"{self.status_sent!r}: if it does not, codes are a free discount. Type in the "
+            "account's regular expression."
+        )
 
     def choose_order_prefix(self) -> None:
         """A new installation that was given none goes without, or else gets its id and a hyphen."""
@@ -188,6 +269,13 @@ class Store(models.Model):
         blank=True,
         validators=[validate_region],
         help_text="Country of this store's phone numbers; empty: as the installation.",
+    )
+    address = models.CharField(
+        max_length=200, blank=True, help_text="Sent with its sales. Empty: its name."
+    )
+    city = models.CharField(max_length=100, blank=True, help_text="Sent with its sales.")
+    state = models.CharField(
+        max_length=100, blank=True, help_text="State or province. Sent with its sales."
     )
     is_active = models.BooleanField(default=True)
 

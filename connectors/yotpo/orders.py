@@ -6,11 +6,8 @@ from typing import Any
 
 from connectors.fields import present
 
-# No shopper's browser stands behind a sale at a till; without this the engine checks it for fraud.
-FROM_A_TILL = {"ignore_ip_ua": True, "ip_address": "0.0.0.0", "user_agent": "Loyalty-Panel"}  # noqa: S104
-
-# What our orders say of themselves; the account's own setting must match it.
-STATUS = "paid"
+# No shopper's browser stands behind a sale at a till, and the reference marks both as required.
+FROM_A_TILL = {"ip_address": "0.0.0.0", "user_agent": "Loyalty-Panel"}  # noqa: S104
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +47,27 @@ class RefundItem:
 class Order:
     """https://loyaltyapi.yotpo.com/reference/create-order
 
-    `total_cents` is after discounts; `status` must match the account's setting.
+    `total_cents` is after discounts; `status` must match the account's setting, and is None where
+    the account has none.
     """
 
     order_id: str
     email: str = field(repr=False)
     total_cents: int
     currency: str
-    status: str
+    status: str | None
     completed_at: datetime
     coupon_codes: tuple[str, ...] = field(default=(), repr=False)
     discount_cents: int | None = None
     store: str = ""
+    """Its address, or what it is called."""
+    city: str = ""
+    state: str = ""
     associate: str = ""
+    """Their id at the POS."""
+    associate_name: str = ""
+    ignore_ip_ua: bool = True
+    """Not to be checked for fraud."""
     items: tuple[OrderItem, ...] = ()
 
     def body(self) -> dict[str, Any]:
@@ -78,7 +83,11 @@ class Order:
             discount_amount_cents=self.discount_cents,
             channel_type="offline",
             store_address=self.store or None,
+            store_city=self.city or None,
+            store_state=self.state or None,
             clerk_employee_id=self.associate or None,
+            clerk_name=self.associate_name or None,
+            ignore_ip_ua=self.ignore_ip_ua,
             items=[item.body() for item in self.items] or None,
             **FROM_A_TILL,
         )

@@ -83,11 +83,13 @@ def test_each_option_fills_its_field() -> None:
         *("--pos", "heartland", "--origin", "HTTPS://Other.example:443/", "--region", "GB"),
         *("--currency", "GBP", "--time-zone", "Europe/London", "--order-prefix", "lane-"),
         *("--lease-minutes", "5", "--unasked-reverse-minutes", "600", "--id", "lane"),
+        *("--platform", "bigcommerce", "--status", "shipped"),
     )
     shop = Installation.objects.get()
     assert (shop.id, shop.pos, shop.region, shop.currency) == ("lane", "heartland", "GB", "GBP")
     assert (shop.time_zone, shop.order_prefix) == ("Europe/London", "lane-")
     assert (shop.lease_minutes, shop.unasked_reverse_minutes) == (5, 600)
+    assert (shop.platform, shop.status_sent) == ("bigcommerce", "shipped")
     assert shop.origins == ["https://till.example.com", "https://other.example"]
 
 
@@ -118,6 +120,8 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     "a lease too long": (["--lease-minutes", "241"], "--lease-minutes: .*less"),
     "no time at all": (["--unasked-reverse-minutes", "0"], "--unasked-reverse-minutes: "),
     "no number": (["--lease-minutes", "x"], "--lease-minutes: invalid int"),
+    "another platform": (["--platform", "abacus"], "--platform: invalid choice"),
+    "no status of it": (["--platform", "salesforce", "--status", "x"], "--status: .*knows 0"),
     "another POS": (["--pos", "abacus"], "--pos: invalid choice"),
     "plain http": (["--origin", "http://b.example"], "--origin: .*must start with https"),
     "a path": (["--origin", "https://b.example/pos"], "--origin: .*is not an origin"),

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from django.utils import timezone
 
 from audit.models import Entry
 from members.models import Member
@@ -19,7 +20,7 @@ __all__ = ["deliveries", "sell"]
 @pytest.fixture
 def nobodys(sell: Callable[..., Recorded]) -> Sale:
     """Sale 109001 for $42, made just now."""
-    return sell("109001", email="").sale
+    return sell("109001", email="", completed_at=timezone.now()).sale
 
 
 def page_of(panel: Panel, path: str, **fields: str) -> str:
@@ -88,7 +89,7 @@ def test_one_that_another_till_added_meanwhile_is_refused(
 def test_sales_that_named_the_members_email_before_are_offered(
     panel: Panel, nobodys: Sale, sell: Callable[..., Recorded], deliveries, sandbox: Sandbox
 ) -> None:
-    sell("109002", email="nova@example.com")
+    sell("109002", email="nova@example.com", completed_at=timezone.now())
     deliveries()
     sandbox.add_member(email="nova@example.com", first_name="Nova", points=0)
     nova = Member.objects.seen("nova@example.com")
@@ -105,9 +106,7 @@ WRONG = {"nobody": str(NEVER_SEEN), "none": ""}
 
 
 @pytest.mark.parametrize("member", WRONG.values(), ids=WRONG)
-def test_without_a_known_member_nothing_is_added(
-    panel: Panel, nobodys: Sale, member: str
-) -> None:
+def test_without_a_known_member_nothing_is_added(panel: Panel, nobodys: Sale, member: str) -> None:
     answer = panel.post(f"sale/{nobodys.pk}/add", {"member": member})
     assert answer.status_code == 404
     assert Sale.objects.get().member is None

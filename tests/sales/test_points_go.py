@@ -72,7 +72,7 @@ def test_a_wrong_status_word_is_told_and_over_once_the_points_went(
     sell(coupon_codes=(code.code,))
     deliveries()
     assert seen() == Deduction.MISSING
-    assert 'status word than "paid"' in code.engine_words
+    assert "another status than paid" in code.engine_words
     [told] = watch_points_not_gone()
     assert (told.kind, told.count, told.installation) == ("redemption.points_not_gone", 1, "shop")
     assert code.code not in told.words

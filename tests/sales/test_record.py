@@ -107,6 +107,24 @@ class TestASale:
         assert order_of(earlier, mara).coupon_codes == (code.code,)
         assert order_of(later, mara).coupon_codes == ("WEB-1",)
 
+    def test_is_told_with_its_store_its_associate_and_the_platforms_status(
+        self, installation, mara, sell, ana
+    ):
+        installation.platform, installation.order_status = "salesforce", "5"
+        installation.ignore_ip_ua = False
+        sale = sell().sale
+        store = sale.store
+        store.address, store.city, store.state = "1 Quay Street", "Boston", "MA"
+        told = order_of(sale, mara).body()
+        assert (told["status"], told["ignore_ip_ua"]) == ("5", False)
+        assert (told["store_address"], told["store_city"]) == ("1 Quay Street", "Boston")
+        assert (told["store_state"], told["clerk_employee_id"]) == ("MA", ana.code)
+        assert told["clerk_name"] == ana.name
+
+    def test_has_no_status_where_the_platform_has_none(self, installation, mara, sell):
+        installation.platform = "shopify"
+        assert "status" not in order_of(sell().sale, mara).body()
+
     def test_told_again_with_another_remark_is_the_same(self, mara, sell):
         assert sell(told={"sent_at": "12:00"}).is_new
         assert not sell(told={"sent_at": "12:05"}).is_new

@@ -126,6 +126,7 @@ FORM = {
     "time_zone": "UTC",
     "offer_policy": "per_member",
     "spent_points_returned_by": "engine",
+    "platform": "custom",
     "lease_minutes": 15,
     "unasked_reverse_minutes": 60,
     "is_active": "on",

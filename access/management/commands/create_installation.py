@@ -14,6 +14,7 @@ from django.utils.text import slugify
 from access.keys import ApiKey, LaunchSecret, WebhookSecret
 from audit.record import Where, Who, record
 from stores.models import Installation
+from stores.platforms import Platform
 
 LABEL = "create_installation"
 LONGEST_SLUG = 58  # leaves room for a suffix
@@ -23,7 +24,7 @@ BEFORE_HEARTLAND_OPENS = (
     "sales, or raise --unasked-reverse-minutes: docs/bridge.md, Heartland Retail."
 )
 # Where an option is not named as the field that it fills.
-OPTIONS = {"name": "NAME", "origins": "--origin"}
+OPTIONS = {"name": "NAME", "origins": "--origin", "order_status": "--status"}
 
 
 class Command(BaseCommand):
@@ -48,6 +49,14 @@ class Command(BaseCommand):
         parser.add_argument("--currency", help="ISO 4217 code (default USD)")
         parser.add_argument("--time-zone", help="name of the IANA list (default UTC)")
         parser.add_argument("--order-prefix", help="stands before sale ids in orders")
+        parser.add_argument(
+            "--platform", choices=Platform.values, help="of the online shop (default custom)"
+        )
+        parser.add_argument(
+            "--status",
+            dest="order_status",
+            help="of our orders, as the account's setting wants it (default the platform's usual)",
+        )
         parser.add_argument("--lease-minutes", type=int, help="1 to 240 (default 15)")
         parser.add_argument("--unasked-reverse-minutes", type=int, help="1 or more (default 60)")
         parser.add_argument("--id", help="stands in the panel's address")
