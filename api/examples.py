@@ -44,6 +44,24 @@ A_SALE: Shown = {
     "codes": [{"code": "LP-7Q4M2X", "outcome": "used"}],
     "warnings": [],
 }
+A_REFUND: Shown = {
+    "id": "R-4471",
+    "sale_id": "109001",
+    "state": "promised",
+    "reason": None,
+    "delivery": "pending",
+    "not_delivered": None,
+    "warnings": [],
+}
+A_PREVIEW: Shown = {
+    "points_taken_back": 11,
+    "points_given_back": 0,
+    "balance_after": 629,
+    "tier_after": "Silver",
+    "estimate": True,
+    "basis": "What the sale earned stands in the member's history.",
+    "warnings": [],
+}
 A_MEMBER: Shown = {
     "id": MEMBER_ID,
     "email": "mara@example.com",
@@ -216,4 +234,29 @@ VOID = call(
     {200: (schemas.VoidedSale, {"id": "109001", "refund": False, "codes": [ENDED]})},
     f"sale-not-found {SENDING}",
     {"reason": "wrong size"},
+)
+REFUND = call(
+    "Report a refund",
+    {
+        201: (schemas.Refund, A_REFUND),
+        200: (schemas.Refund, A_REFUND | {"delivery": "done"}),
+        202: (schemas.Refund, A_REFUND | {"state": "waiting", "delivery": "none"}),
+    },
+    f"other-content more-than-left other-currency sale-voided card-number place-disabled {SENDING}",
+    {
+        "id": "R-4471",
+        "sale_id": "109001",
+        "total_cents": 1100,
+        "currency": "USD",
+        "items": [{"sku": "mug", "quantity": 1}],
+        "store": "boston",
+        "till": "1",
+        "associate": "ana",
+    },
+)
+REFUND_PREVIEW = call(
+    "See what a refund would do",
+    {200: (schemas.RefundPreview, A_PREVIEW)},
+    f"sale-not-found more-than-left sale-voided member-not-found {SENDING} {READING}",
+    {"sale_id": "109001", "total_cents": 1100},
 )

@@ -39,7 +39,8 @@ def lookup(request: ApiRequest, body: schemas.LookUp) -> Answer:
 
 
 def identity_of(
-    asked: schemas.LookUp | schemas.MemberRef | schemas.NewSale, installation: Installation
+    asked: schemas.LookUp | schemas.MemberRef | schemas.NewSale | schemas.NewRefund,
+    installation: Installation,
 ) -> Identity:
     """Asked by email or by phone: the schema sees to it that it is one of them, or an empty email
     beside a phone."""

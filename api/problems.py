@@ -34,7 +34,7 @@ from redemptions.errors import (
     WrongPoints,
 )
 from redemptions.models import PendingRedemption
-from sales.errors import NoSuchSale, OtherContent
+from sales.errors import MoreThanLeft, NoSuchSale, OtherContent, OtherCurrency, SaleWasVoided
 from stores.places import Disabled
 
 CONTENT_TYPE = "application/problem+json"
@@ -57,7 +57,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "ends-open-code": (409, "Another code of this member would be ended"),
     "likely-duplicates": (409, "This may be somebody who is a member already"),
     "sale-not-found": (404, "There is no such sale and no such ticket"),
-    "other-content": (409, "A sale of this id has other content"),
+    "other-content": (409, "A sale or refund of this id has other content"),
     "no-longer-counts": (409, "The code no longer counts"),
     "already-used": (409, "The code was used in a sale"),
     "not-withdrawn": (409, "The code was not withdrawn at the point of sale"),
@@ -73,6 +73,9 @@ KINDS: dict[str, tuple[int, str]] = {
     "wrong-points": (422, "The points don't fit the offer or the balance"),
     "member-cannot-redeem": (422, "This member can't redeem"),
     "engine-said-no": (422, "The loyalty engine said no"),
+    "more-than-left": (422, "More than is left of the sale"),
+    "other-currency": (422, "The sale is in another currency"),
+    "sale-voided": (422, "The sale was voided"),
     "rate-limited": (429, "Too many requests with this API key"),
     "engine-busy": (429, "The loyalty engine is busy"),
     "internal": (500, "Something went wrong here"),
@@ -144,6 +147,9 @@ TABLE: tuple[tuple[type[Exception], str, str], ...] = (
     (Member.DoesNotExist, "member-not-found", "No member has this id."),
     (PendingRedemption.DoesNotExist, "redemption-not-found", "No redemption here has this id."),
     (OtherContent, "other-content", ""),
+    (MoreThanLeft, "more-than-left", ""),
+    (OtherCurrency, "other-currency", ""),
+    (SaleWasVoided, "sale-voided", ""),
     (NoSuchSale, "sale-not-found", "No sale and no open ticket here has this id."),
     (AuthenticationError, "unauthorized", "Send Authorization: Bearer <API key> with a live key."),
     (RequestDataTooBig, "too-large", "A body has at most 256 KiB."),

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
 
-from api import members, redemptions, sales, schemas
+from api import members, redemptions, refunds, sales, schemas
 from api.auth import ApiKeyBearer
 from api.body import StrictParser
 from api.problems import CONTENT_TYPE, KINDS, TYPE, problem_of, respond
@@ -97,3 +97,4 @@ api = Api(
 api.add_router("/members", members.router)
 api.add_router("/redemptions", redemptions.router)
 api.add_router("/sales", sales.router)
+api.add_router("/refunds", refunds.router)

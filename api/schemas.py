@@ -20,6 +20,7 @@ from members.names import can_be_shown
 from offers.catalogue import Kind
 from redemptions.states import State
 from redemptions.use import Outcome
+from sales import models as sold
 
 # No engine's option id and no balance is larger, and no column has room for more.
 LARGEST_ID = 2**63 - 1
@@ -228,6 +229,68 @@ class NewSale(BaseModel):
 
     def unknown(self) -> list[str]:
         return sorted(self.model_extra or {})
+
+
+class BroughtBack(BaseModel):
+    """A line of a refund. What else is said of it is left out."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    sku: str = Field(min_length=1, max_length=200)
+    quantity: float = Field(gt=0, le=MOST_CENTS, allow_inf_nan=False)
+
+
+class NewRefund(BaseModel):
+    """Unknown fields are kept: a POS that adds one must not lose its refunds."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    id: PosId = Field(examples=["R-4471"])
+    sale_id: PosId | None = Field(
+        None, examples=["109001"], description="Without it a manager finds the sale."
+    )
+    bought_online: bool = Field(
+        False, description="The engine has the order from the shop, under this sale_id."
+    )
+    total_cents: int = Field(ge=0, le=MOST_CENTS, description="Given back by this refund.")
+    currency: str = Field(pattern="^[A-Z]{3}$", examples=["USD"])
+    items: list[BroughtBack] = Field([], max_length=1000)
+    email: Typed | None = Field(None, description="Kept only where there is no sale_id.")
+    phone: Typed | None = None
+    store: PosId | None = None
+    till: PosId | None = None
+    associate: PosId | None = None
+
+    def unknown(self) -> list[str]:
+        return sorted(self.model_extra or {})
+
+
+class PreviewRefund(Asked):
+    sale_id: PosId
+    total_cents: int = Field(ge=0, le=MOST_CENTS)
+    items: list[BroughtBack] = Field([], max_length=1000)
+
+
+class Refund(Told):
+    id: str
+    sale_id: str | None
+    state: sold.Refund.State
+    reason: str | None = Field(description="Why it is kept for a manager; a word.")
+    delivery: str = Field(description="To the engine; none where it is not told of it (yet).")
+    not_delivered: str | None = Field(description="Why the engine is not told of its sale; a word.")
+    warnings: list[str]
+
+
+class RefundPreview(Told):
+    """Null where nobody can say."""
+
+    points_taken_back: int | None
+    points_given_back: int | None = Field(description="Of those that were spent on the sale.")
+    balance_after: int | None = Field(description="May be negative: more than the member has left.")
+    tier_after: str | None = None
+    estimate: Literal[True] = True
+    basis: str = Field(description="On what the figures rest, for a person.")
+    warnings: list[str]
 
 
 class CodeOutcome(Told):

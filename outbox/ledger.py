@@ -67,27 +67,10 @@ def enqueue_again(
     locked = Delivery.objects.select_for_update(of=("self",)).filter(kind=kind, key=key)
     if any(delivery.state in IN_FLIGHT for delivery in locked):
         raise UnderWay
-    promised = enqueue(
+    renew(kind, key)
+    return enqueue(
         kind=kind, key=key, installation_id=installation_id, payload=payload, order_by=order_by
     )
-    if promised.state == State.WITHDRAWN:
-        revive(promised)
-    return promised
-
-
-def revive(delivery: Delivery) -> None:
-    route = route_of(delivery.kind)
-    flight = route.one_in_flight_by(delivery) if route.one_in_flight_by else ""
-    delivery.move(
-        State.PENDING,
-        only_from=[State.WITHDRAWN],
-        due_at=Now(),
-        woken_at=Now(),
-        flight=flight,
-        **AFRESH,
-    )
-    wake(delivery)
-    log.info("delivery.wanted_again", delivery=delivery.pk, kind=delivery.kind)
 
 
 def find(kind: str, key: str) -> Delivery | None:
@@ -102,6 +85,23 @@ def withdraw(kind: str, key: str) -> bool:
         if withdrawn:
             wake_next(Delivery.objects.get(kind=kind, key=key))
     return bool(withdrawn)
+
+
+def renew(kind: str, key: str) -> bool:
+    """What was withdrawn is wanted after all; whether it was. In the transaction of that change.
+
+    Nothing was ever sent of it, so it can't be doubled.
+    """
+    withdrawn = Delivery.objects.filter(kind=kind, key=key, state=State.WITHDRAWN)
+    delivery = withdrawn.select_for_update().first()
+    if delivery is None:
+        return False
+    find_flight = route_of(kind).one_in_flight_by
+    flight = find_flight(delivery) if find_flight else ""
+    fresh = {"due_at": Now(), "woken_at": Now(), "changed_at": Now(), "last_error": ""}
+    withdrawn.update(state=State.PENDING, flight=flight, **fresh, **AFRESH)
+    wake(delivery)
+    return True
 
 
 def send_again(delivery: Delivery) -> bool:

@@ -68,7 +68,7 @@ TRANSITIONS: dict[State, dict[State, str]] = {
     },
     State.DONE: {},
     State.WITHDRAWN: {
-        State.PENDING: "wanted after all",
+        State.PENDING: "wanted after all: nothing was sent",
     },
 }
 

@@ -35,19 +35,31 @@ def earned_by(sale: Sale, customer: Customer) -> int | None:
     """Points; None where the customer's history does not prove it.
 
     Proof is one row that gave points when the order was told, while no other order of the member
-    was; or none, in a history that reaches further back.
+    was; or none, once the engine had its time, in a history that reaches further back. What was
+    proven before the first refund counts: rows of refunds are not beside it then.
     """
+    if sale.points_earned is not None:
+        return sale.points_earned
     row = row_of(sale, customer)
-    if row is not None:
-        return row.points
+    return row.points if row else 0 if earned_nothing(sale, customer) else None
+
+
+def earned_nothing(sale: Sale, customer: Customer) -> bool:
     span = told_within(sale)
     if span is None or customer.history is None or rows_of(sale, customer, span):
-        return None
-    reaches_back = any(
-        item.created_at is not None and item.created_at < span.since + skew_now(sale, customer)
-        for item in customer.history
-    )
-    return 0 if reaches_back and not others_within(sale, span) else None
+        return False
+    now = database_time(sale)
+    skew = skew_of(customer, now)
+    dated = [item.created_at for item in customer.history if item.created_at is not None]
+    reaches_back = any(moment < span.since + skew for moment in dated)
+    return reaches_back and now > span.until and not others_within(sale, span)
+
+
+def note_earned(sale: Sale, customer: Customer | None) -> None:
+    """Before a refund is told, and once."""
+    if sale.points_earned is None and customer is not None:
+        sale.points_earned = earned_by(sale, customer)
+        sale.save(update_fields=["points_earned"])
 
 
 def row_of(sale: Sale, customer: Customer) -> HistoryItem | None:
@@ -78,8 +90,13 @@ def rows_of(sale: Sale, customer: Customer, span: Span) -> Sequence[HistoryItem]
         and item.created_at is not None
         and span.holds(item.created_at - skew)
         and not has_code(item)
-        and not item.title.lower().startswith(OUR_TITLES)
+        and not is_our_own(item)
     ]
+
+
+def is_our_own(item: HistoryItem) -> bool:
+    """Points that we gave or took: our records tell of them."""
+    return item.title.lower().startswith(OUR_TITLES)
 
 
 def others_within(sale: Sale, span: Span) -> bool:
@@ -95,5 +112,9 @@ def others_within(sale: Sale, span: Span) -> bool:
 
 def skew_now(sale: Sale, customer: Customer) -> timedelta:
     """By how much the engine's clock was ahead of the database's as it was read, just now."""
+    return skew_of(customer, database_time(sale))
+
+
+def database_time(sale: Sale) -> datetime:
     now: datetime = Sale.objects.filter(pk=sale.pk).values_list(Now(), flat=True).get()
-    return skew_of(customer, now)
+    return now

@@ -64,6 +64,9 @@ class Sale(models.Model):
         null=True, blank=True, help_text="At the engine, before the first attempt to tell it."
     )
     spent_cents_before = models.BigIntegerField(null=True, blank=True)
+    points_earned = models.BigIntegerField(
+        null=True, blank=True, help_text="By the member's history, as read before its first refund."
+    )
     recorded_at = models.DateTimeField(db_default=Now(), editable=False)
     voided_at = models.DateTimeField(null=True, blank=True)
     void_reason = models.CharField(max_length=200, blank=True)
@@ -200,6 +203,11 @@ class Refund(models.Model):
     )
     balance_after = models.BigIntegerField(
         null=True, blank=True, help_text="When the engine had had the time to do its part."
+    )
+    rows_before = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text="In the member's history, that look like this refund's, before each attempt.",
     )
     points_given_back = models.PositiveBigIntegerField(
         null=True,

@@ -18,8 +18,10 @@ from members.engine import engine
 from outbox.errors import NotWanted
 from outbox.ledger import enqueue
 from outbox.models import Delivery
+from redemptions.evidence import has_code
 from redemptions.timing import settle_time
 from redemptions.use import unuse
+from sales.earned import earned_by, note_earned
 from sales.items import items_to_tell
 from sales.models import GIVE_BACK, REFUND_READING, Refund, Sale
 from sales.orders import flight_of_order
@@ -43,15 +45,47 @@ def flight_of_refund(delivery: Delivery) -> str:
 
 
 def note_refund_before(delivery: Delivery) -> None:
-    """How many points the member has before the first attempt, where rounding may leave some.
+    """How many points the member has, and what the order earned, where rounding may leave some.
 
     Not before a later one: an earlier attempt may have been taken, and be the same to the engine.
+    Where it takes no keys, its history before each attempt: a lost answer is read by it.
     """
     refund = refund_of(delivery)
-    if refund.balance_before is None and may_leave_points(refund):
-        customer = read_member(refund.sale)
+    by_rows = not settings.ENGINE_KEYS_ORDERS
+    by_balance = refund.balance_before is None and may_leave_points(refund)
+    if not (by_rows or by_balance):
+        return
+    customer = read_member(refund.sale, with_history=True)
+    if refund.sale is not None:
+        note_earned(refund.sale, customer)
+    if by_balance:
         refund.balance_before = customer.points_balance if customer else None
-        refund.save(update_fields=["balance_before"])
+    if by_rows:
+        refund.rows_before = rows_like(refund, customer)
+    refund.save(update_fields=["balance_before", "rows_before"])
+
+
+def rows_like(refund: Refund, customer: Customer | None) -> int | None:
+    """How many rows took as many points as this refund should, and name no code.
+
+    None where it can't be told what that should be, or is nothing.
+    """
+    if refund.sale is None or customer is None or customer.history is None:
+        return None
+    earned = earned_by(refund.sale, customer)
+    points = share(earned or 0, refund.total_cents, refund.sale.total_cents)
+    if points == 0:
+        return None
+    return sum(row.points == -points and not has_code(row) for row in customer.history)
+
+
+def is_refund_seen(delivery: Delivery) -> bool | None:
+    """After a lost answer: whether just one more row looks like it. None: reading can't tell."""
+    refund = refund_of(delivery)
+    now = rows_like(refund, read_member(refund.sale, with_history=True))
+    if now is None or refund.rows_before is None:
+        return None
+    return {0: False, 1: True}.get(now - refund.rows_before)
 
 
 def may_leave_points(refund: Refund) -> bool:

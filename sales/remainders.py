@@ -23,9 +23,9 @@ from redemptions.disputes import order_of
 from redemptions.evidence import has_code
 from redemptions.models import PendingRedemption
 from redemptions.timing import WHOLE_SECONDS, deadline, settle_time
-from sales.earned import Span, earned_by, row_of, skew_now
+from sales.earned import Span, earned_by, is_our_own, row_of, skew_now
 from sales.models import REFUND, REFUND_READING, REMAINDER, Refund, Remainder, Sale
-from sales.refunding import give_back_title, is_title_seen, read_member, refund_of
+from sales.refunding import is_title_seen, read_member, refund_of
 from sales.spent import spent_on
 from stores.models import Installation
 
@@ -164,15 +164,13 @@ def is_shown_meanwhile(sale: Sale, span: Span, customer: Customer) -> bool:
         and wide.holds(item.created_at - skew)
         and item is not own
         and item.status not in ours
+        and not is_our_own(item)
         and not is_of_a_refund(item, sale)
         for item in customer.history or ()
     )
 
 
 def is_of_a_refund(item: HistoryItem, sale: Sale) -> bool:
-    titles = [give_back_title(refund.pk) for refund in sale.refunds.all()]
-    if any(title in item.title for title in titles):
-        return True
     return not has_code(item) and (item.points < 0 or bool(sale.coupon_codes))
 
 

@@ -46,7 +46,7 @@ def test_the_examples_work_one_after_the_other(pos: Pos) -> None:
             places["MEMBER"] = told["id"]
         if "code" in told:
             places["REDEMPTION"] = told["id"]
-    assert statuses == [200, 201, 200, 201, 200, 200, 200, 200, 201, 200]
+    assert statuses == [200, 201, 200, 201, 200, 200, 200, 200, 201, 200, 201, 200]
 
 
 def test_the_table_has_every_problem_with_its_status() -> None:

@@ -18,6 +18,8 @@ REQUESTS = {
     ("post", "/redemptions"): schemas.Redeem,
     ("post", "/redemptions/{redemption_id}/hold"): schemas.Hold,
     ("post", "/redemptions/{redemption_id}/reverse"): schemas.Reverse,
+    ("post", "/refunds"): schemas.NewRefund,
+    ("post", "/refunds/preview"): schemas.PreviewRefund,
     ("post", "/sales"): schemas.NewSale,
     ("post", "/sales/{pos_id}/void"): schemas.Void,
 }
@@ -64,7 +66,7 @@ def test_every_reference_leads_somewhere(described: dict[str, Any]) -> None:
 
 def test_every_call_has_a_name_of_its_own_words_and_a_key(described: dict[str, Any]) -> None:
     names = [call["operationId"] for _, _, call in calls(described)]
-    assert len(names) == len(set(names)) == 10
+    assert len(names) == len(set(names)) == 12
     for _, path, call in calls(described):
         assert call["summary"] and call["description"]
         assert call["security"] == [{"ApiKeyBearer": []}]
@@ -121,8 +123,8 @@ def test_every_post_takes_a_key_and_redeeming_needs_one(described: dict[str, Any
             assert keys[0]["required"] == (path == "/redemptions")
 
 
-def test_no_body_but_a_sales_takes_an_unknown_field() -> None:
-    strict = set(REQUESTS.values()) - {schemas.NewSale}
+def test_no_body_but_a_sales_or_refunds_takes_an_unknown_field() -> None:
+    strict = set(REQUESTS.values()) - {schemas.NewSale, schemas.NewRefund}
     for model in (*strict, schemas.MemberRef, schemas.Birthday, schemas.GivenConsent):
         assert model.model_config.get("extra") == "forbid"
 

@@ -5,6 +5,7 @@ from django.db import IntegrityError, transaction
 
 from audit.models import Entry
 from audit.record import Who
+from outbox.ledger import renew
 from outbox.models import Delivery
 from redemptions.actions import redeem
 from sales.errors import (
@@ -278,15 +279,20 @@ class TestAPreview:
         assert told.balance_after == 140 - 1000
 
 
-def test_a_claimed_sales_refunds_follow_it(mara, sell, bring_back, installation, transactional_db):
-
-    sale = sell(email="").sale
+def test_the_refunds_of_a_sale_that_is_told_after_all_follow_it(
+    sandbox, mara, sell, bring_back, deliveries
+):
+    sale = sell(email=STRANGER).sale
     bring_back()
+    assert deliveries() == ["withdrawn", "withdrawn"]
     with transaction.atomic():
         sale.not_delivered, sale.member = "", mara
         sale.save()
+        assert renew("order", sale.order_id)
         promise_refunds(sale)
-    assert Delivery.objects.get().kind == "refund"
+    assert deliveries()[:2] == ["done", "done"]
+    assert not renew("order", sale.order_id)
+    assert sandbox.balance(MARA) == 640 + 42 - 10
 
 
 def test_the_database_keeps_a_sale_from_being_refunded_twice(mara, sell):

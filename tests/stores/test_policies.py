@@ -127,6 +127,8 @@ FORM = {
     "offer_policy": "per_member",
     "spent_points_returned_by": "engine",
     "platform": "custom",
+    "attach_within_days": 14,
+    "attach_daily_limit": 10,
     "lease_minutes": 15,
     "unasked_reverse_minutes": 60,
     "is_active": "on",
