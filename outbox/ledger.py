@@ -92,6 +92,7 @@ def renew(kind: str, key: str) -> bool:
 
     Nothing was ever sent of it, so it can't be doubled.
     """
+    check_in_transaction()
     withdrawn = Delivery.objects.filter(kind=kind, key=key, state=State.WITHDRAWN)
     delivery = withdrawn.select_for_update().first()
     if delivery is None:

@@ -18,12 +18,19 @@ from reconciliation.models import Difference
 from redemptions.disputes import ADJUSTMENT, order_of, title_of
 from redemptions.models import PendingRedemption
 from redemptions.timing import MARGIN, settle_time
-from sales.models import ORDER, Sale
+from sales.models import GIVE_BACK, ORDER, REMAINDER, Refund, Sale
+from sales.refunding import give_back_title
+from sales.remainders import correction_title as remainder_title
 
 ORDER_AGAIN = "order-again"
 CORRECTION = "correction"
 # The engine may have acted on these.
 MAY_HAVE_ACTED = (Outcome.DONE, Outcome.REPLY_LOST, Outcome.ABANDONED, Outcome.BUG)
+# Kind -> what its payload names, and its title in the history.
+REFUND_TITLES = {
+    GIVE_BACK: ("refund", give_back_title),
+    REMAINDER: ("remainder", remainder_title),
+}
 # Rows of ours from before the days that are compared may explain what is seen in them.
 BEFORE = timedelta(days=30)
 
@@ -87,6 +94,8 @@ def ours_of(members: Iterable[Member], now: datetime) -> dict[UUID, Ours]:
     sales = sales_of(by_id, earliest)
     told = told_of(sales)
     corrections = corrections_of(by_id, redemptions)
+    for pk, found in corrections_of_refunds(sales).items():
+        corrections[pk] += found
     ever = orders_ever(by_id, cutoff)
     return {
         pk: Ours(
@@ -175,6 +184,28 @@ def corrections_of(
                 delivery.payload.get("redemption", ""),
                 delivery.payload.get("repaired", ""),
             )
+        )
+    return found
+
+
+def corrections_of_refunds(sales: dict[UUID, list[Sale]]) -> dict[UUID, list[Corrected]]:
+    """Spent points that we gave back with refunds, and what corrected their rounding."""
+    of_sale = {f"sale:{sale.pk}": pk for pk, rows in sales.items() for sale in rows}
+    done = Delivery.objects.filter(
+        kind__in=list(REFUND_TITLES), order_by__in=list(of_sale), state=Told.DONE
+    )
+    given = dict(
+        Refund.objects.filter(sale__in=[s.pk for rows in sales.values() for s in rows]).values_list(
+            "pk", "points_given_back"
+        )
+    )
+    found: dict[UUID, list[Corrected]] = defaultdict(list)
+    for delivery in done:
+        names, title = REFUND_TITLES[delivery.kind]
+        row = delivery.payload[names]
+        points = delivery.payload.get("points", given.get(row)) or 0
+        found[of_sale[delivery.order_by]].append(
+            Corrected(delivery.pk, title(row), points, delivery.changed_at)
         )
     return found
 

@@ -1,12 +1,19 @@
 """Refunds: each once, never more than their sale, behind its order, and waiting for one to come."""
 
+from datetime import timedelta
+
 import pytest
 from django.db import IntegrityError, transaction
+from django.db.models import F
 
 from audit.models import Entry
 from audit.record import Who
+from members.models import Member
 from outbox.ledger import renew
 from outbox.models import Delivery
+from reconciliation.ours import ours_of
+from reconciliation.reading import Asker, find_differences
+from reconciliation.timing import database_time
 from redemptions.actions import redeem
 from sales.errors import (
     CannotMatch,
@@ -291,7 +298,8 @@ def test_the_refunds_of_a_sale_that_is_told_after_all_follow_it(
         assert renew("order", sale.order_id)
         promise_refunds(sale)
     assert deliveries()[:2] == ["done", "done"]
-    assert not renew("order", sale.order_id)
+    with transaction.atomic():
+        assert not renew("order", sale.order_id)
     assert sandbox.balance(MARA) == 640 + 42 - 10
 
 
@@ -299,3 +307,22 @@ def test_the_database_keeps_a_sale_from_being_refunded_twice(mara, sell):
     sale = sell().sale
     with pytest.raises(IntegrityError, match="refunds_are_no_more_than_their_sale"):
         Sale.objects.filter(pk=sale.pk).update(refunded_cents=4201)
+
+
+def test_what_refunds_move_is_no_difference_between_the_ledgers(
+    sandbox, engine, installation, code, sell, bring_back, deliveries, settings
+):
+    settings.ENGINE_SETTLE_SECONDS = 0
+    sandbox.switch(spent_points_returned="never")
+    installation.spent_points_returned_by = "panel"
+    installation.save()
+    sell(total_cents=1050, coupon_codes=(code.code,))
+    for number in (1, 2, 3):
+        bring_back(f"R-{number}", total_cents=350)
+    deliveries()
+    assert sandbox.balance(MARA) == 640
+    Member.objects.update(first_seen_at=F("first_seen_at") - timedelta(days=1))
+    later = database_time() + timedelta(hours=1)
+    ours = ours_of([code.member], later)[code.member.pk]
+    assert sorted(correction.points for correction in ours.corrections) == [-1, 166, 167, 167]
+    assert find_differences(Asker(engine, lambda: True), ours) == []
