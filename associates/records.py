@@ -28,7 +28,7 @@ def records_of(member: Member, since: datetime | None) -> Records:
         redemptions=redemptions,
         sales=sales,
         refunds=refunds,
-        corrections=[*hand_made(member, redemptions), *of_refunds(sales, refunds)],
+        corrections=[*of_refunds(sales, refunds), *hand_made(member, redemptions)],
         told=told_of(sales),
     )
 

@@ -19,8 +19,10 @@ from associates.records import records_of_nobodys
 from members.masking import mask_email
 from members.models import Member
 from offers.money import show_money
+from sales.claims import WITHOUT_MEMBER
 from sales.models import Sale
 from sales.why import changes
+from sales.why_words import of_code, of_order
 from stores.models import POS_ID
 
 NO_NUMBER = "Type the number of the sale, as it stands on the receipt."
@@ -80,6 +82,9 @@ def context_of(request: PanelRequest, sale: Sale, member: Member | None) -> dict
         "items": items_of(sale) if may_refund(sale) else [],
         "where": where_and_when(sale),
         "whose": mask_email(sale.member.email) if sale.member else "",
+        "nobodys": sale.not_delivered in WITHOUT_MEMBER,
+        "order": of_order(sale),
+        "codes": [of_code(told) for told in sale.coupon_codes],
         "member": member,
         "trouble": reading.trouble,
         "rows": lines(reading.changes, request.installation),

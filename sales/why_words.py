@@ -8,6 +8,7 @@ from offers.money import show_money
 from outbox.states import State as Delivered
 from redemptions.models import PendingRedemption
 from redemptions.states import UNDER_WAY, Reason, State
+from redemptions.use import Outcome
 from sales.models import Refund, Remainder, Sale
 
 BOTH = "As in our records."
@@ -45,6 +46,15 @@ TOLD: dict[str, str] = {
     Delivered.PARKED: "The loyalty system has not taken it: a manager sees to it, under "
     "Deliveries.",
     Delivered.WITHDRAWN: "The loyalty system was not told of it.",
+}
+
+# What a code of a sale turned out to be.
+CODES: dict[str, str] = {
+    Outcome.USED: "used in this sale",
+    Outcome.USED_BEFORE: "another sale had used it before",
+    Outcome.BEING_REVERSED: "its points were on their way back",
+    Outcome.DISPUTED: "its points went back before: a manager decides",
+    Outcome.UNKNOWN: "not made at our tills",
 }
 
 
@@ -176,3 +186,16 @@ def of_remainder(remainder: Remainder) -> str:
     sale, points = remainder.sale.pos_id, in_points(remainder.points)
     done = "given" if remainder.points > 0 else "taken"
     return f"Refunds of sale {sale}: {points} {done} that rounding had left"
+
+
+def of_code(told: dict[str, str]) -> str:
+    outcome = told["outcome"]
+    return f"Code {told['code']}: {CODES.get(outcome, outcome.replace('_', ' '))}"
+
+
+def of_order(sale: Sale) -> str:
+    """How far the telling of a sale is."""
+    if sale.not_delivered:
+        return f"Not told to the loyalty system: {sale.get_not_delivered_display()}."
+    state = sale.delivery
+    return TOLD.get(state, "The loyalty system was told of it.")

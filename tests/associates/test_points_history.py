@@ -165,6 +165,8 @@ def test_a_sale_is_found_by_its_number_or_its_ticket(
         assert "Member: m•••@example.com" in page
         assert "mara@example.com" not in page
         assert "Sale 109001 in Boston, 42 points" in page
+        assert "The loyalty system was told of it." in page
+        assert "<li>Code WEB-9: not made at our tills</li>" in page
         assert "A purchase" not in page
 
 

@@ -144,8 +144,7 @@ def test_the_sales_dialog_offers_its_items(panel: Panel, sold: Sale) -> None:
 def test_another_installations_sale_is_none_of_ours(panel: Panel, sold: Sale) -> None:
     other = Installation.objects.create(id="other", name="Another")
     Sale.objects.update(installation=other)
-    answer = panel.post(f"sale/{sold.pk}/refund", {"amount": "12"})
-    assert (answer.status_code, words(answer)) == (
-        404,
-        "There is no such sale here. Find it by its number.",
-    )
+    for number in (sold.pk, 10**30):
+        answer = panel.post(f"sale/{number}/refund", {"amount": "12"})
+        said = answer.status_code, words(answer)
+        assert said == (404, "There is no such sale here. Find it by its number.")

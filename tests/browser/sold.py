@@ -6,21 +6,22 @@ from tests.support.servers import manage
 
 # Anew each time, for the sandbox has forgotten what it was told for another test.
 SELL = """
-from datetime import UTC, datetime
+from django.utils import timezone
 from outbox.models import Delivery
 from outbox.worker import deliver
-from sales.models import Sale
+from sales.models import Claim, Sale
 from sales.record import NewSale, record
 from stores.models import Installation, Till
 from stores.places import Place
 
 Delivery.objects.filter(order_by__startswith="sale:").delete()
+Claim.objects.all().delete()
 Sale.objects.all().delete()
 till = Till.objects.get(store__code="boston", code="1")
 ana = till.store.installation.associates.get(code="ana")
 sale = NewSale(
     pos_id="109001",
-    completed_at=datetime(2026, 5, 2, 16, 45, tzinfo=UTC),
+    completed_at=timezone.now(),
     total_cents=8400,
     currency="USD",
     email={email!r},
@@ -36,7 +37,7 @@ for pk in Delivery.objects.filter(order_by__startswith="sale:").values_list("pk"
 
 
 def sell(env: Mapping[str, str], email: str) -> str:
-    """For $84, in the demo's store in Boston, and told to the engine if it names a member; its
-    number."""
+    """For $84, just now in the demo's store in Boston, and told to the engine if it names a member;
+    its number."""
     manage(env, "shell", "--no-imports", "-c", SELL.format(email=email))
     return "109001"

@@ -346,6 +346,29 @@ def no_such_sale(till: Till, _sandbox: Sandbox) -> None:
 
 
 @state(
+    "A sale that named nobody, and whose it would be.",
+    "Compare the receipt, then press Add to this member.",
+)
+def sale_to_add(till: Till, _sandbox: Sandbox) -> None:
+    number = till.sell("")
+    till.look_up_mara()
+    till.add_sale_button.click()
+    till.sale_number.fill(number)
+    till.find_button.click()
+    expect(till.add_button).to_be_visible()
+
+
+@state(
+    "The sale is this member's now, and the loyalty system is being told.",
+    "Go on with the next customer: the points come by themselves.",
+)
+def sale_added(till: Till, sandbox: Sandbox) -> None:
+    sale_to_add(till, sandbox)
+    till.add_button.click()
+    expect(till.dialog).to_contain_text("Sale 109001 is added")
+
+
+@state(
     "The form for a new member. A field that is left is checked at once.",
     "Fill it in and press Enrol: an email is enough.",
 )

@@ -348,6 +348,21 @@ def test_no_such_sale(till: Till):
     expect(till.dialog).to_have_count(0)
 
 
+def test_sale_to_add(till: Till):
+    expect(till.dialog).to_contain_text("Add this sale to Mara Quill?")
+    expect(till.dialog).to_contain_text("It names no member")
+    till.close_button.click()
+    expect(till.add_sale_button).to_be_focused()
+
+
+def test_sale_added(till: Till):
+    expect(till.page.get_by_role("heading", name="Sale 109001 is added")).to_be_focused()
+    till.page.keyboard.press("Escape")
+    expect(till.add_sale_button).to_be_focused()
+    till.history_button.click()
+    expect(till.changes).to_contain_text("The loyalty system has not been told of it yet.")
+
+
 def test_enrolment_form(till: Till):
     expect(till.email).to_have_value(NEW)
     expect(till.enrolment).to_contain_text("That phone number is incomplete: add the area code.")

@@ -67,6 +67,8 @@ class Till:
     def _name_what_explains_points(self) -> None:
         place = self.place
         self.history_button = self.member.get_by_role("button", name="Points history", exact=True)
+        self.add_sale_button = self.member.get_by_role("button", name="Add a sale", exact=True)
+        self.add_button = self.dialog.get_by_role("button", name="Add to this member", exact=True)
         self.changes = self.dialog.get_by_role("list", name="Changes", exact=True)
         self.find_sale_button = place.get_by_role("button", name="Find a sale", exact=True)
         self.sale_number = self.dialog.get_by_role("textbox", name="Sale number")
@@ -108,7 +110,7 @@ class Till:
         return self.offers.get_by_role("button", name=f"Redeem {name}", exact=True)
 
     def sell(self, email: str) -> str:
-        """What a point of sale reports: a sale to them, told to the engine; its number."""
+        """What a point of sale reports: a sale to them, or to nobody; its number."""
         assert self.env is not None, "Say whose processes."
         return sell(self.env, email)
 
