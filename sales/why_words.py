@@ -18,6 +18,7 @@ PENDING = "Pending: it does not count yet."
 NO_TITLE = "Without a title"
 A_PURCHASE = "A purchase"
 A_REFUND = "A refund"
+FROM_THE_WEB_SHOP = "The loyalty system has it from the web shop, where it earns."
 WHICH_SALE = "The loyalty system does not say which sale it was."
 WHICH_REFUND = "The loyalty system does not say of which sale."
 
@@ -133,6 +134,8 @@ def why_untold(sale: Sale) -> str:
     """Nothing where the engine is to be told of it."""
     if not sale.not_delivered:
         return ""
+    if sale.not_delivered == Sale.NotDelivered.ONLINE_ORDER:
+        return FROM_THE_WEB_SHOP
     return f"No points: {sale.get_not_delivered_display()}."
 
 
@@ -195,6 +198,8 @@ def of_code(told: dict[str, str]) -> str:
 
 def of_order(sale: Sale) -> str:
     """How far the telling of a sale is."""
+    if sale.not_delivered == Sale.NotDelivered.ONLINE_ORDER:
+        return FROM_THE_WEB_SHOP
     if sale.not_delivered:
         return f"Not told to the loyalty system: {sale.get_not_delivered_display()}."
     state = sale.delivery

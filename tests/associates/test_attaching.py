@@ -33,6 +33,7 @@ def add(panel: Panel, sale: Sale, member: Member, status: int = 200) -> str:
     return " ".join(text_of(answer).split())
 
 
+@pytest.mark.database
 def test_it_is_looked_at_added_told_once_and_written_down(
     panel: Panel,
     nobodys: Sale,

@@ -49,6 +49,7 @@ def sold(sell: Callable[..., Recorded], deliveries: Callable[[], list[str]]) -> 
     return sale
 
 
+@pytest.mark.database
 def test_each_change_is_told_with_its_sign(
     panel: Panel, redeemed: PendingRedemption, sold: Recorded, mara: Member, sandbox: Sandbox
 ) -> None:
@@ -152,6 +153,7 @@ def test_a_long_list_shows_the_newest_and_says_that_there_are_older_ones(
     assert "What is older still is not shown here." in page
 
 
+@pytest.mark.database
 def test_a_sale_is_found_by_its_number_or_its_ticket(
     panel: Panel, sell: Callable[..., Recorded], deliveries: Callable[[], list[str]]
 ) -> None:

@@ -149,6 +149,7 @@ STANDING = {
     "untold": ({}, {}, "The loyalty system has not been told of it yet."),
     "parked": ({"109001": told(state=Delivered.PARKED)}, {}, "a manager sees to it"),
     "told, and nothing": ({"109001": told()}, {}, "and shows no points for it so far."),
+    "bought online": ({}, {"not_delivered": "online_order"}, "from the web shop, where it earns."),
     "excluded": ({}, {"not_delivered": "excluded_origin"}, "No points: Comes from where another"),
 }
 
