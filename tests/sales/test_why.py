@@ -119,6 +119,12 @@ def test_beside_a_bonus_the_title_says_which_row_is_the_sales() -> None:
     assert bonus.known == "It came while sale 109001 was told: it may be of that sale."
 
 
+def test_points_that_a_refund_gave_are_not_what_the_sale_earned() -> None:
+    returned = row("Points returned for a refunded order", 500)
+    found = why(of_sale(bought()), row("Placed an order", 42), returned)
+    assert set(facts(found)) == {("Sale 109001 in Boston, 42 points", 42), ("A refund", 500)}
+
+
 UNCERTAIN = {
     "two purchases at once": [
         row("Placed an order", 42),
