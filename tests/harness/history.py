@@ -14,6 +14,7 @@ from typing import Any
 import requests
 
 from sandbox.control import SandboxError
+from tests.harness.bringing_back import ToldRefund, refund, refund_before_its_sale
 from tests.harness.pos import Answer, Pos
 from tests.harness.shop import DEADLINE_SECONDS, DELAYED_PREFIX, UNASKED, Shop
 
@@ -87,6 +88,12 @@ class ToldSale:
     body: dict[str, Any]
     answer: Answer | None = None
     void: Answer | None = None
+    refunds: dict[str, ToldRefund] = field(default_factory=dict)
+    """By the id at the engine."""
+
+    @property
+    def refunded_cents(self) -> int:
+        return sum(refund.cents for refund in self.refunds.values() if refund.counts)
 
 
 class History:
@@ -340,7 +347,7 @@ class History:
     def new_sale(self, code: Code | None) -> str:
         """Its id at the engine, which bears the installation's prefix."""
         pos_id = f"S{self.seed}-{self.number}-{len(self.sales)}"
-        order_id = f"{DELAYED_PREFIX}{pos_id}" if self.delayed else pos_id
+        order_id = self.order_id_of(pos_id)
         body: dict[str, Any] = {
             "id": pos_id,
             "completed_at": datetime.now(UTC).isoformat(),
@@ -356,6 +363,9 @@ class History:
                 self.sold_twice |= {order_id, *others}
         self.sales[order_id] = ToldSale(body)
         return order_id
+
+    def order_id_of(self, pos_id: str) -> str:
+        return f"{DELAYED_PREFIX}{pos_id}" if self.delayed else pos_id
 
     def sale_in_trouble(self, code: Code | None) -> str:
         pos_id = self.new_sale(code)
@@ -398,7 +408,7 @@ class History:
             self.void_one(self.rng.choice(ids))
 
     def void_one(self, pos_id: str) -> None:
-        self.perhaps(0.3, "POST /refunds", TELL_FAULTS, order_id=pos_id)
+        self.trouble_refund(pos_id)
         named = codes_of(self.sales[pos_id])
         self.may_go_back |= {code.id for code in self.codes.values() if code.code in named}
         answer = self.pos.insist(f"sales/{self.sales[pos_id].body['id']}/void", {})
@@ -406,6 +416,9 @@ class History:
         self.note(f"void {pos_id} -> {answer.status} refund={answer.body.get('refund')}")
         if answer.status == 200:
             self.sales[pos_id].void = answer
+
+    def trouble_refund(self, order_id: str) -> None:
+        self.perhaps(0.3, "POST /refunds", TELL_FAULTS, order_id=order_id)
 
     def time_passes(self) -> None:
         """The lease of a code, and the silence after it, are over."""
@@ -491,6 +504,8 @@ STEPS: list[tuple[Callable[[History], None], int]] = [
     (History.sell_and_void, 2),
     (History.void, 2),
     (History.race, 3),
+    (refund, 4),
+    (refund_before_its_sale, 1),
     (History.shopper_asks, 1),
     (History.engine_ends, 1),
 ]

@@ -404,6 +404,41 @@ MUTANTS = [
             ),
         ),
     ),
+    Mutant(
+        "a refund beyond what is left",
+        "A sale, a refund: beyond what is left is refused",
+        "refunds_in_parts",
+        (
+            Change(
+                "sales/refunds.py",
+                'refunded_cents__lte=F("total_cents") - refund.total_cents',
+                'refunded_cents__lte=F("total_cents")',
+            ),
+            Change(
+                "sales/refunds.py",
+                'refunded_cents=F("refunded_cents") + refund.total_cents',
+                'refunded_cents=F("refunded_cents")',
+            ),
+        ),
+    ),
+    Mutant(
+        "a refund overtakes its sale",
+        "Outbox: order is kept per sale",
+        "refund_before_its_order_is_there",
+        (
+            Change(
+                "sales/refunds.py",
+                'order_by=f"sale:{refund.sale_id}" if refund.sale else',
+                'order_by=f"refund:{refund.pk}" if refund.sale else',
+            ),
+        ),
+    ),
+    Mutant(
+        "a refund that waits is forgotten",
+        "A sale, a refund: released in the transaction that records the sale",
+        "refund_that_waits_for_its_sale",
+        (Change("sales/record.py", "    release_waiting(sale)\n", ""),),
+    ),
 ]
 
 

@@ -22,6 +22,8 @@ CENTS_PER_POINT = 100
 CANNOT_TELL = {"two_candidates", "never_clear"}
 # The points went back, and a sale has the code.
 GIVEN_BACK = {"sold_after"}
+# Of what rounding left; its title in the ledger.
+CORRECTION = "Correction of refunds"
 
 
 @dataclass
@@ -185,6 +187,8 @@ class Trial:
         yield from self.scripts_ended_as_they_must()
         yield from self.disputes_were_planted()
         yield from self.every_sale_was_told_once()
+        yield from self.every_refund_counts_as_answered()
+        yield from self.corrections_are_what_rounding_left()
         yield from self.points_agree()
 
     def nothing_is_left_open(self) -> Iterator[str]:
@@ -397,8 +401,8 @@ class Trial:
             return int(bool(sale.void.body["refund"]))
         return 1
 
-    def must_be_parked(self, kind: str, pos_id: str) -> bool:
-        """The sandbox played a fault that loses its answer; a refund can't be read, nor told again.
+    def may_be_parked(self, kind: str, key: str, pos_id: str) -> bool:
+        """The answer to a refund was lost, and it is not told again: at times reading can't tell.
 
         An order can be read: of one member one is under way, and how they stood was noted before.
         """
@@ -406,12 +410,8 @@ class Trial:
             endpoint == "POST /refunds" and what != "throttle" and whose["order_id"] == pos_id
             for endpoint, what, whose in self.history.met
         )
-        return kind == "refund" and lost and not self.history.shop.keyed_orders
-
-    def may_be_parked(self, kind: str, pos_id: str) -> bool:
-        unheard = kind == "refund" and ("refund", f"{pos_id}-void") in self.unheard
-        unsure = unheard and not self.history.shop.keyed_orders
-        return unsure or self.must_be_parked(kind, pos_id)
+        unheard = lost or (kind, key) in self.unheard
+        return kind == "refund" and unheard and not self.history.shop.keyed_orders
 
     def state_of(self, kind: str, key: str) -> tuple[str, str]:
         return self.deliveries.get((kind, key), ("none", ""))
@@ -420,23 +420,45 @@ class Trial:
         answered = sale.answer is not None and sale.answer.status in {200, 201}
         if answered and pos_id not in self.recorded:
             yield f"sale {pos_id} was acknowledged, and is not recorded"
-        for kind, key in deliveries_of(pos_id):
+        waits = self.has_a_parked_one(pos_id, sale)
+        for kind, key in deliveries_of(pos_id, sale):
             state, why = self.state_of(kind, key)
             parked = (state, why) == ("parked", "cannot_tell")
-            rightly = parked and self.may_be_parked(kind, pos_id)
-            if not (state in {"none", "done", "withdrawn"} or rightly):
+            rightly = parked and self.may_be_parked(kind, key, pos_id)
+            ended = state in {"none", "done", "withdrawn"}
+            if not (ended or rightly or (waits and state == "pending" and kind != "order")):
                 yield f"delivery {kind} {key} is {state} {why}"
-            if self.must_be_parked(kind, pos_id) and not parked:
-                yield f"delivery {kind} {key} is {state}, and nobody can know that"
             if kind == "order" and answered and state == "none" and not self.recorded[pos_id]:
                 yield f"sale {pos_id} was recorded without a delivery"
 
-    def is_refunded(self, pos_id: str, sale: ToldSale) -> bool:
-        if sale.void is None or not sale.void.body["refund"]:
-            return False
-        if self.may_be_parked("refund", pos_id):
-            return self.at_engine["refund", f"{pos_id}-void"] > 0
-        return True
+    def has_a_parked_one(self, pos_id: str, sale: ToldSale) -> bool:
+        return any(self.state_of(*each)[0] == "parked" for each in deliveries_of(pos_id, sale))
+
+    def parts_told(self, pos_id: str, sale: ToldSale) -> list[int]:
+        """Cents that the engine has heard were given back, refund by refund."""
+        parts = {key: refund.cents for key, refund in sale.refunds.items() if refund.counts}
+        if sale.void is not None and sale.void.body["refund"]:
+            left = sale.body["total_cents"] - sum(parts.values())
+            parts |= {f"{pos_id}~void": left} if left else {}
+        return [cents for key, cents in parts.items() if self.is_told(key)]
+
+    def is_told(self, refund_id: str) -> bool:
+        """What is not done is there only if the engine shows it."""
+        done = self.state_of("refund", refund_id)[0] == "done"
+        return done or self.at_engine["refund", refund_id] > 0
+
+    def every_refund_counts_as_answered(self) -> Iterator[str]:
+        for pos_id, sale in self.history.sales.items():
+            total = sale.body["total_cents"]
+            if sale.refunded_cents > total:
+                yield f"sale {pos_id} of {total} had {sale.refunded_cents} refunded"
+            for key, refund in sale.refunds.items():
+                told = self.at_engine["refund", key]
+                if told and not refund.counts:
+                    yield f"the engine has the refund {key}, which was answered {refund.answer}"
+                # One row takes what was earned, another gives back what was spent.
+                if told > 2:
+                    yield f"the engine counted the refund {key} {told} times"
 
     def points_agree(self) -> Iterator[str]:
         there = sum(movement["points"] for movement in self.evidence.ledger)
@@ -455,9 +477,28 @@ class Trial:
                 continue
             earned = sale.body["total_cents"] // CENTS_PER_POINT
             yield f"sale {pos_id}", earned
-            if self.is_refunded(pos_id, sale):
-                spent = -sum(self.cost(row) for row in self.used_by(pos_id))
-                yield f"void {pos_id}", spent - earned
+            total, parts = sale.body["total_cents"], self.parts_told(pos_id, sale)
+            yield f"refunds of {pos_id}", -sum(earned * part // total for part in parts)
+            if parts and sum(parts) == total:
+                yield f"spent on {pos_id}", -sum(self.cost(row) for row in self.used_by(pos_id))
+        yield "corrections", sum(row["points"] for row in self.corrections())
+
+    def corrections(self) -> list[dict[str, Any]]:
+        return [row for row in self.evidence.ledger if row["title"].startswith(CORRECTION)]
+
+    def corrections_are_what_rounding_left(self) -> Iterator[str]:
+        """Each the remainder of a sale that was refunded whole in parts; of each, one at most."""
+        left = Counter(
+            sum(earned * part // total for part in parts) - earned
+            for pos_id, sale in self.history.sales.items()
+            for total in [sale.body["total_cents"]]
+            for earned in [total // CENTS_PER_POINT]
+            for parts in [self.parts_told(pos_id, sale)]
+            if sum(parts) == total
+        )
+        made = Counter(row["points"] for row in self.corrections())
+        for points in made - left:
+            yield f"a correction of {points:+} is no sale's remainder"
 
     def cost(self, row: Row) -> int:
         """What it moved, by our rows alone."""
@@ -489,8 +530,8 @@ class Trial:
         ]
         sold = [
             f"  {kind} {key}: {' '.join(self.deliveries[kind, key])} {self.tries[kind, key]}"
-            for pos_id in self.history.sales
-            for kind, key in deliveries_of(pos_id)
+            for pos_id, sale in self.history.sales.items()
+            for kind, key in deliveries_of(pos_id, sale)
             if (kind, key) in self.deliveries
         ]
         parts = (
@@ -503,8 +544,10 @@ class Trial:
         return "\n".join(line for title, lines in parts for line in (f" {title}:", *lines))
 
 
-def deliveries_of(pos_id: str) -> list[tuple[str, str]]:
-    return [("order", pos_id), ("refund", f"{pos_id}-void")]
+def deliveries_of(pos_id: str, sale: ToldSale) -> list[tuple[str, str]]:
+    refunds = [*sale.refunds, f"{pos_id}~void"]
+    told = [("order", pos_id), *(("refund", key) for key in refunds)]
+    return [*told, *(("refund-reading", key) for key in refunds)]
 
 
 def could_be(row: Row, made: dict[str, Any]) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from tests.harness.bringing_back import refund_one
 from tests.harness.history import LATE, Code, History
 from tests.harness.pos import Answer
 from tests.harness.shop import DEADLINE_SECONDS, UNASKED, Shop
@@ -24,6 +25,7 @@ PATIENCE_SECONDS = 25
 TRIES = 3
 
 REDEEM, ORDER, READ = "POST /redemptions", "POST /orders", "GET /customers"
+REFUND = "POST /refunds"
 GIVE_BACK = "POST /redemptions/*/cancellation_completed"
 
 Play = Callable[["Script"], None]
@@ -402,6 +404,41 @@ def void_while_an_order_is_not_there_yet(it: Script) -> None:
     it.sell_one(sale)
     met()
     it.void_one(sale)
+
+
+@script()
+def refunds_in_parts(it: Script) -> None:
+    """Three thirds, of which the second's answer is lost: all is taken back, and no point stays."""
+    sale = it.new_sale(None)
+    it.sales[sale].body["total_cents"] = 1050
+    it.sell_one(sale)
+    for number in range(3):
+        refund_one(it, sale, 350)
+        if number == 0:
+            it.hold_call(REFUND, "drop_after", match={"order_id": sale})()
+    beyond = refund_one(it, sale, 1)
+    it.must_be(beyond.answer and beyond.answer.problem, "more-than-left")
+
+
+@script()
+def refund_before_its_order_is_there(it: Script) -> None:
+    """Promised while the order is put off, it waits: the engine forgets one of an unknown order."""
+    sale = it.new_sale(None)
+    it.sales[sale].body["total_cents"] = 4200
+    met = it.hold_call(ORDER, "throttle", retry_after=2, match={"order_id": sale})
+    it.sell_one(sale)
+    met()
+    refund_one(it, sale, 1000)
+
+
+@script()
+def refund_that_waits_for_its_sale(it: Script) -> None:
+    sale = it.new_sale(None)
+    told = refund_one(it, sale, it.sales[sale].body["total_cents"])
+    it.must_be(told.answer and told.answer.status, 202)
+    it.sell_one(sale)
+    told.answer = it.pos.insist("refunds", told.body)
+    it.must_be(told.counts, True)
 
 
 @script()

@@ -7,6 +7,7 @@ import pytest
 from django.db import connection
 
 from tests.harness import oracle
+from tests.harness.bringing_back import refund_one
 from tests.harness.history import History
 from tests.harness.run import Outcome, run
 from tests.harness.scripts import PLAYS, Script, play, scripts_of
@@ -182,12 +183,15 @@ def test_a_delivery_parked_without_a_cause_is_found(shop: Shop) -> None:
     assert any("is parked cannot_tell" in found for found in judged(shop, history))
 
 
-def test_a_refund_that_must_be_parked_and_is_not_is_found(shop: Shop) -> None:
+def test_a_refund_that_the_engine_never_got_is_found(shop: Shop) -> None:
     history = customer_with_a_code(shop, HISTORIES + 8)
     sale = history.new_sale(None)
     history.sell_one(sale)
-    history.met.append(("POST /refunds", "drop_after", {"order_id": sale}))
-    assert any("nobody can know that" in found for found in judged(shop, history))
+    told = refund_one(history, sale, history.sales[sale].body["total_cents"])
+    assert settle(shop) == []
+    assert judged(shop, history) == []
+    told.body["total_cents"] += 125 * 100
+    assert any("refunded" in found for found in judged(shop, history))
 
 
 def customer_with_a_code(shop: Shop, number: int) -> History:
