@@ -229,6 +229,23 @@ SALE = call(
         "associate": "ana",
     },
 )
+ATTACH = call(
+    "Attach a sale to a member",
+    {
+        200: (
+            schemas.AttachedSale,
+            {
+                "id": "109002",
+                "member": {"id": MEMBER_ID},
+                "delivery": "pending",
+                "attached_at": "2026-11-21T14:47:00.000Z",
+            },
+        )
+    },
+    f"sale-not-found member-not-found not-to-be-claimed sale-under-way cannot-attach card-number "
+    f"place-disabled member-cannot-redeem {SENDING} {READING}",
+    {"member": {"id": MEMBER_ID}, "store": "boston", "till": "1", "associate": "ana"},
+)
 VOID = call(
     "Void a sale",
     {200: (schemas.VoidedSale, {"id": "109001", "refund": False, "codes": [ENDED]})},

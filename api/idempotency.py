@@ -33,7 +33,7 @@ PRINTABLE = re.compile(r"[\x20-\x7e]{1,255}")
 # Not frozen: nothing came of it yet, or it asks to be tried again.
 MAY_CHANGE = {202, 429}
 # Of those 409s that only say "not now" nothing is kept.
-NOT_NOW = {"another-under-way", "still-running"}
+NOT_NOW = {"another-under-way", "still-running", "sale-under-way"}
 
 Again = Callable[..., "Answer"]
 

@@ -34,7 +34,16 @@ from redemptions.errors import (
     WrongPoints,
 )
 from redemptions.models import PendingRedemption
-from sales.errors import MoreThanLeft, NoSuchSale, OtherContent, OtherCurrency, SaleWasVoided
+from sales.errors import (
+    CannotAttach,
+    MoreThanLeft,
+    NoSuchSale,
+    NotNow,
+    NotToBeClaimed,
+    OtherContent,
+    OtherCurrency,
+    SaleWasVoided,
+)
 from stores.places import Disabled
 
 CONTENT_TYPE = "application/problem+json"
@@ -58,6 +67,8 @@ KINDS: dict[str, tuple[int, str]] = {
     "likely-duplicates": (409, "This may be somebody who is a member already"),
     "sale-not-found": (404, "There is no such sale and no such ticket"),
     "other-content": (409, "A sale or refund of this id has other content"),
+    "not-to-be-claimed": (409, "This sale is not to be claimed"),
+    "sale-under-way": (409, "The loyalty engine is being told of this sale"),
     "no-longer-counts": (409, "The code no longer counts"),
     "already-used": (409, "The code was used in a sale"),
     "not-withdrawn": (409, "The code was not withdrawn at the point of sale"),
@@ -73,6 +84,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "wrong-points": (422, "The points don't fit the offer or the balance"),
     "member-cannot-redeem": (422, "This member can't redeem"),
     "engine-said-no": (422, "The loyalty engine said no"),
+    "cannot-attach": (422, "A till may not attach this sale"),
     "more-than-left": (422, "More than is left of the sale"),
     "other-currency": (422, "The sale is in another currency"),
     "sale-voided": (422, "The sale was voided"),
@@ -147,6 +159,9 @@ TABLE: tuple[tuple[type[Exception], str, str], ...] = (
     (Member.DoesNotExist, "member-not-found", "No member has this id."),
     (PendingRedemption.DoesNotExist, "redemption-not-found", "No redemption here has this id."),
     (OtherContent, "other-content", ""),
+    (NotToBeClaimed, "not-to-be-claimed", ""),
+    (NotNow, "sale-under-way", ""),
+    (CannotAttach, "cannot-attach", ""),
     (MoreThanLeft, "more-than-left", ""),
     (OtherCurrency, "other-currency", ""),
     (SaleWasVoided, "sale-voided", ""),
@@ -185,7 +200,7 @@ def words_of(error: Exception) -> str:
 def headers_of(error: Exception) -> dict[str, str]:
     if isinstance(error, Throttled):
         return {"Retry-After": str(max(math.ceil(error.wait), 1))}
-    if isinstance(error, AnotherUnderWay):
+    if isinstance(error, AnotherUnderWay | NotNow):
         return {"Retry-After": "1"}
     if isinstance(error, AuthenticationError):
         return {"WWW-Authenticate": 'Bearer realm="loyalty-panel"'}

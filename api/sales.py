@@ -8,13 +8,16 @@ from api import examples, schemas
 from api.auth import ApiRequest
 from api.idempotency import Answer, once
 from api.members import identity_of
+from api.redemptions import member_of
 from api.telling import tell_redemption
 from members.engine import engine
 from members.identity import Email, Phone
 from redemptions.settling import see_to
 from redemptions.states import State
+from sales.claims import attach
+from sales.errors import NoSuchSale
 from sales.models import Sale
-from sales.record import NewSale, record, void
+from sales.record import NewSale, find_sale, record, void
 from stores.models import Installation
 from stores.places import place_of
 
@@ -76,6 +79,31 @@ def answer(sale: Sale, body: schemas.NewSale, *, new: bool) -> Answer:
         warnings=[f"{name}: not known; kept and not used" for name in body.unknown()],
     )
     return Answer(201 if new else 200, told, str(sale.pk))
+
+
+@router.post("/{pos_id}/attach", **examples.ATTACH)
+@once()
+def attach_sale(request: ApiRequest, pos_id: schemas.PosId, body: schemas.Attach) -> Answer:
+    """Say whose a sale is that named no known member: somebody who enrolled after paying.
+
+    Within what the installation allows a till; else a manager claims it.
+    """
+    installation = request.auth.installation
+    place = place_of(installation, store=body.store, till=body.till, associate=body.associate)
+    sale = find_sale(installation, pos_id)
+    if sale is None:
+        raise NoSuchSale
+    member = member_of(body.member, installation)
+    made = attach(sale, member, place, request.auth.by(place))
+    return Answer(
+        200,
+        schemas.AttachedSale(
+            id=sale.pos_id,
+            member=schemas.MemberId(id=member.id),
+            delivery=made.sale.delivery,
+            attached_at=made.claimed_at,
+        ),
+    )
 
 
 @router.post("/{pos_id}/void", **examples.VOID)

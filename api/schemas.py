@@ -306,6 +306,13 @@ class Sale(Told):
     warnings: list[str]
 
 
+class Attach(Asked):
+    member: MemberRef
+    store: PosId | None = None
+    till: PosId | None = None
+    associate: PosId | None = None
+
+
 class Void(Asked):
     reason: Why | None = None
 
@@ -335,6 +342,13 @@ class Redemption(Told):
     )
     lease_seconds_left: int | None
     created_at: Moment
+
+
+class AttachedSale(Told):
+    id: str
+    member: MemberId
+    delivery: str = Field(description="Of its order to the engine.")
+    attached_at: Moment
 
 
 class VoidedSale(Told):

@@ -4,19 +4,19 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from audit.look_only import LookOnly
+from sales.claims_admin import ClaimAdmin, Claims, IsToBeClaimed
 from sales.models import Sale
 from sales.refunds_admin import ConflictAdmin, RefundAdmin, RemainderAdmin
 
-__all__ = ["ConflictAdmin", "RefundAdmin", "RemainderAdmin", "SaleAdmin"]
+__all__ = ["ClaimAdmin", "ConflictAdmin", "RefundAdmin", "RemainderAdmin", "SaleAdmin"]
 
 
 @admin.register(Sale)
-class SaleAdmin(LookOnly, admin.ModelAdmin):
+class SaleAdmin(Claims):
     """A ledger: for looking. What the engine was told of it stands among the deliveries."""
 
     list_display = ("pos_id", "completed_at", "total_cents", "currency", "store", "not_delivered")
-    list_filter = ("not_delivered", "installation", "store", "completed_at")
+    list_filter = (IsToBeClaimed, "not_delivered", "installation", "store", "completed_at")
     search_fields = ("pos_id", "ticket", "member__id")
     search_help_text = "The POS's id of the sale or the ticket, or a member's id."
     date_hierarchy = "completed_at"

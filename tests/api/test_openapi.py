@@ -21,6 +21,7 @@ REQUESTS = {
     ("post", "/refunds"): schemas.NewRefund,
     ("post", "/refunds/preview"): schemas.PreviewRefund,
     ("post", "/sales"): schemas.NewSale,
+    ("post", "/sales/{pos_id}/attach"): schemas.Attach,
     ("post", "/sales/{pos_id}/void"): schemas.Void,
 }
 
@@ -66,7 +67,7 @@ def test_every_reference_leads_somewhere(described: dict[str, Any]) -> None:
 
 def test_every_call_has_a_name_of_its_own_words_and_a_key(described: dict[str, Any]) -> None:
     names = [call["operationId"] for _, _, call in calls(described)]
-    assert len(names) == len(set(names)) == 12
+    assert len(names) == len(set(names)) == 13
     for _, path, call in calls(described):
         assert call["summary"] and call["description"]
         assert call["security"] == [{"ApiKeyBearer": []}]

@@ -3,13 +3,15 @@
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
+from members.models import Member
 from outbox.models import Delivery
 from redemptions.models import PendingRedemption
 from redemptions.states import State
 from sales.models import Sale
 from sandbox.control import Sandbox
-from tests.api.pos import FIVE_OFF, Pos
+from tests.api.pos import FIVE_OFF, NEVER_SEEN, Pos
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
 
@@ -148,3 +150,53 @@ def test_nothing_of_that_id_is_told(pos: Pos) -> None:
     answer = pos.post("sales/S-404/void", {})
     assert answer.status_code == 404
     assert answer.json()["type"].endswith(":sale-not-found")
+
+
+# Attached later
+
+
+NOBODYS: dict[str, Any] = {"id": "109002", "total_cents": 1800, "currency": "USD"}
+
+
+@pytest.fixture
+def nobodys(pos: Pos) -> str:
+    body = NOBODYS | {"completed_at": timezone.now().isoformat(), "store": "boston"}
+    assert pos.post("sales", body).json()["not_delivered"] == "nobody"
+    return "sales/109002/attach"
+
+
+def test_a_sale_is_attached_and_told(pos: Pos, nobodys: str, mara: Member) -> None:
+    body = {"member": {"email": MARA}, "store": "boston", "associate": "ana"}
+    first, again = (pos.post(nobodys, body, key="a-1") for _ in range(2))
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert first.json() == again.json()
+    assert first.json()["member"] == {"id": str(mara.pk)}
+    assert (first.json()["delivery"], Delivery.objects.count()) == ("pending", 1)
+    told = pos.post("sales", NOBODYS | {"completed_at": first.json()["attached_at"]})
+    assert told.status_code == 409  # other content; what was told first stays
+    assert Sale.objects.get().member == mara
+
+
+NOT_ATTACHED: dict[str, tuple[str, dict[str, Any], int, str]] = {
+    "another store's": ("109002", {"store": "salem"}, 422, "cannot-attach"),
+    "of an id nobody told": ("1", {}, 404, "sale-not-found"),
+    "to nobody's id": ("109002", {"member": {"id": str(NEVER_SEEN)}}, 404, "member-not-found"),
+    "with a field too many": ("109002", {"why": "x"}, 422, "invalid-fields"),
+}
+
+
+@pytest.mark.parametrize(
+    ("sale", "more", "status", "kind"), NOT_ATTACHED.values(), ids=NOT_ATTACHED
+)
+def test_a_sale_is_not_attached(
+    pos: Pos, nobodys: str, mara: Member, sale: str, more: dict[str, Any], status: int, kind: str
+) -> None:
+    answer = pos.post(f"sales/{sale}/attach", {"member": {"email": MARA}} | more)
+    assert (answer.status_code, answer.json()["type"].rpartition(":")[2]) == (status, kind)
+    assert Sale.objects.get().not_delivered == "nobody"
+
+
+def test_a_sale_that_has_a_member_is_not_to_be_claimed(pos: Pos, mara: Member) -> None:
+    pos.post("sales", SALE)
+    answer = pos.post("sales/109001/attach", {"member": {"email": MARA}})
+    assert answer.json()["type"].endswith(":not-to-be-claimed")

@@ -43,7 +43,7 @@ from outbox.models import Attempt, Delivery, OutsideSystem, PeriodicJob
 from reconciliation.models import Cursor, Difference, Reading, Run
 from redemptions.models import PendingRedemption, Question, ToldCode
 from redemptions.states import State
-from sales.models import Conflict, Refund, Remainder, Sale
+from sales.models import Claim, Conflict, Refund, Remainder, Sale
 from stores.models import Associate, Installation, Store, Till
 from tests.ground.checkout import rooms
 from webhooks.models import Webhook
@@ -65,7 +65,7 @@ LEDGERS += [LookUps, UsedToken, LaunchCode, Alert]
 LEDGERS += [Webhook, ToldCode, Question]
 LEDGERS += [Cursor, Difference, Reading, Run]
 LEDGERS += [Batch, Part, Code, Use]
-LEDGERS += [Refund, Conflict, Remainder]
+LEDGERS += [Refund, Conflict, Remainder, Claim]
 # Issued and revoked, and never changed.
 ISSUED = [ApiKey, WebhookSecret, LaunchSecret]
 every_ledger = pytest.mark.parametrize("model", LEDGERS, ids=lambda model: model.__name__)
@@ -165,6 +165,13 @@ def rows_of_refunds(sale: Sale) -> list[Row]:
         Refund.objects.create(pos_id="R-1", refund_id="R-1", state="waiting", email=EMAIL, **told),
         Conflict.objects.create(pos_id="S-1", subject="sale", **told),
         Remainder.objects.create(sale=sale, state="asks", cause="Rounding."),
+        Claim.objects.create(
+            sale=sale,
+            member=Member.objects.get(),
+            installation=sale.installation,
+            how="till",
+            by="Ana Pardo",
+        ),
     ]
 
 
