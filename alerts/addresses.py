@@ -9,7 +9,10 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 
 ADDRESS = ipaddress.IPv4Address | ipaddress.IPv6Address
+MOST_TRIED = 3
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# Of a network's own translator; not every Python's `is_global` knows it.
+LOCAL_NAT64 = ipaddress.ip_network("64:ff9b:1::/48")
 
 
 class NotAllowed(Exception):
@@ -36,8 +39,8 @@ def parts_of(url: str) -> SplitResult:
         port = parts.port
     except ValueError:
         raise NotAllowed("That is no web address.") from None
-    if not parts.hostname or port == 0 or any(c.isspace() or ord(c) < 33 for c in url):
-        raise NotAllowed("That is no web address.")
+    if not parts.hostname or port == 0 or not url.isascii() or any(c <= " " for c in url):
+        raise NotAllowed("That is no web address: copy it as the receiver's page gives it.")
     if parts.username is not None or parts.password is not None:
         raise NotAllowed("Leave the user name and password out of the address.")
     if parts.scheme != "https" and not (parts.scheme == "http" and settings.ALERT_LOOPBACK):
@@ -58,6 +61,8 @@ def check_literal(host: str) -> None:
 def addresses_of(host: str, port: int) -> list[str]:
     """What the name stands for now. All of it must be allowed; connect to one of these only.
 
+    Three at most are given: to try them takes time.
+
     Asked at each sending, and connected to as it was checked: a name that changes in between
     (DNS rebinding) changes nothing. Raises NotAllowed, or OSError where the name is unknown.
     """
@@ -67,7 +72,7 @@ def addresses_of(host: str, port: int) -> list[str]:
         raise OSError("no address")
     for address in addresses:
         check_address(ipaddress.ip_address(address.partition("%")[0]))
-    return addresses
+    return addresses[:MOST_TRIED]
 
 
 def check_address(address: ADDRESS) -> None:
@@ -75,8 +80,8 @@ def check_address(address: ADDRESS) -> None:
     real = inner(address)
     if real.is_loopback and settings.ALERT_LOOPBACK:
         return
-    site_local = isinstance(real, ipaddress.IPv6Address) and real.is_site_local
-    if not real.is_global or real.is_multicast or real.is_reserved or site_local:
+    own = isinstance(real, ipaddress.IPv6Address) and (real.is_site_local or real in LOCAL_NAT64)
+    if not real.is_global or real.is_multicast or real.is_reserved or own:
         raise NotAllowed("The address leads into a private network or to this machine.")
 
 

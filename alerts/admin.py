@@ -1,8 +1,9 @@
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.widgets import AdminTextInputWidget
 from django.core.exceptions import ValidationError
 from django.db.models import Case, QuerySet, Value, When
 from django.http import HttpRequest, HttpResponse
@@ -95,15 +96,34 @@ class MuteAdmin(Audited, admin.ModelAdmin):
         super().save_model(request, obj, form, change)
 
 
+class RecipientForm(forms.ModelForm):
+    """Addresses are one line each, though encrypted columns are texts of any length."""
+
+    class Meta:
+        widgets: ClassVar = {
+            "email": AdminTextInputWidget(attrs={"inputmode": "email", "autocomplete": "off"}),
+            "url": AdminTextInputWidget(attrs={"inputmode": "url", "autocomplete": "off"}),
+        }
+
+
 @admin.register(Recipient)
 class RecipientAdmin(Audited, admin.ModelAdmin):
     """Who is told, beside the addresses of ALERT_EMAILS."""
 
+    form = RecipientForm
     list_display = ("label", "installation", "is_active", "created_at")
     list_filter = ("installation", "is_active")
     list_select_related = ("installation",)
     search_fields = ("label",)
+    fields = ("label", "email", "url", "installation", "is_active", "signed_with", "created_at")
     readonly_fields = ("signed_with", "created_at")
+    # A webhook's address is often all that it takes to post there.
+    changers_alone = ("email", "url", "signed_with")
+
+    def get_fields(self, request, obj=None):
+        if obj is None or self.has_change_permission(request, obj):
+            return self.fields
+        return [name for name in self.fields if name not in self.changers_alone]
 
     def get_queryset(self, request):
         rows = super().get_queryset(request)

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import ClassVar
 
 from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
@@ -111,6 +112,14 @@ class Mute(models.Model):
         return f"{self.kind} {self.subject or '(all)'} until {self.until:%d %b %Y %H:%M} UTC"
 
 
+def check_email(email: str) -> None:
+    """One address: a list or a second line would tell others. Raises ValidationError."""
+    try:
+        validate_email(email)
+    except ValidationError as error:
+        raise ValidationError({"email": error.messages}) from None
+
+
 class Recipient(models.Model):
     """Somebody, or some system, that is told of alerts: by mail or by a signed webhook."""
 
@@ -141,6 +150,8 @@ class Recipient(models.Model):
             raise ValidationError("Give an email address or a webhook: one of the two.")
         if self.url:
             check_url(self.url)
+        else:
+            check_email(self.email)
 
     def hears_of(self, alert: Alert) -> bool:
         return not (self.installation_id and alert.installation_id) or (

@@ -26,21 +26,21 @@ HEADERS = {"Content-Type": "application/json", "User-Agent": "Loyalty-Panel"}
 
 
 class Pinned(http.client.HTTPConnection):
-    """Connects to the address that was checked, whatever the name stands for by now."""
+    """Connects to an address that was checked, whatever the name stands for by now."""
 
     def __init__(
-        self, parts: SplitResult, address: str, tls: ssl.SSLContext | None, seconds: float
+        self, parts: SplitResult, addresses: list[str], tls: ssl.SSLContext | None, seconds: float
     ) -> None:
         super().__init__(parts.hostname or "", parts.port or default_port(parts))
         self.default_port = default_port(parts)
-        self._address = address
+        self._addresses = addresses
         self._tls = tls
         # A time-out of a socket's begins anew with every byte; this one does not.
         self._end = threading.Timer(max(seconds, 0.1), self.hang_up)
         self._end.daemon = True
 
     def connect(self) -> None:
-        self.sock = socket.create_connection((self._address, self.port), CONNECT_SECONDS)
+        self.sock = self._reach()
         if self._tls:
             self.sock = self._tls.wrap_socket(
                 self.sock, server_hostname=self.host, do_handshake_on_connect=False
@@ -48,6 +48,14 @@ class Pinned(http.client.HTTPConnection):
         self._end.start()
         if isinstance(self.sock, ssl.SSLSocket):
             self.sock.do_handshake()
+
+    def _reach(self) -> socket.socket:
+        share = CONNECT_SECONDS / len(self._addresses)
+        *first, last = self._addresses
+        for address in first:
+            with suppress(OSError):
+                return socket.create_connection((address, self.port), share)
+        return socket.create_connection((last, self.port), share)
 
     def hang_up(self) -> None:
         with suppress(OSError):
@@ -72,7 +80,7 @@ def post(url: str, body: bytes, headers: dict[str, str], tls: ssl.SSLContext | N
     except (OSError, UnicodeError):
         raise Unavailable(*CALL, reason="dns") from None
     context = (tls or ssl.create_default_context()) if parts.scheme == "https" else None
-    connection = Pinned(parts, addresses[0], context, ends_at - time.monotonic())
+    connection = Pinned(parts, addresses, context, ends_at - time.monotonic())
     try:
         status, wait = exchange(connection, parts, body, headers)
     finally:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, models, transaction
+from django.db import models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.module_loading import import_string
@@ -28,19 +28,18 @@ Key = tuple[str, str]
 def watch() -> None:
     """The periodic job: a query or two for each watch, and three of its own where nothing changed.
 
-    A watch that fails leaves its alerts as they are, and is an alert itself.
+    A watch that fails leaves its alerts as they are, and is an alert itself; where the database is
+    away this raises as soon as it writes.
     """
     seen: dict[Key, tuple[str, Condition]] = {}
     failed: set[str] = set()
     for path in settings.ALERT_WATCHES:
         try:
             found = gathered(import_string(path)())
-        except DatabaseError:
-            raise
         except Exception:
             log.exception("alerts.watch_failed", watch=path)
             failed.add(path)
-            found = [failure(path)]
+            found = gathered([failure(path)])
         seen |= {(one.kind, one.subject): (path, one) for one in found}
     with transaction.atomic():
         changed = take_over(seen, failed)
@@ -54,12 +53,24 @@ def failure(path: str) -> Condition:
 
 
 def gathered(conditions: Iterable[Condition]) -> list[Condition]:
-    """One for each kind and subject: counts are added up, the earliest time counts."""
+    """One for each kind and subject, as the table keeps these: counts are added up, the earliest
+    time counts."""
     found: dict[Key, Condition] = {}
-    for one in conditions:
+    for one in map(fitting, conditions):
         key = (one.kind, one.subject)
         found[key] = both(found[key], one) if key in found else one
     return list(found.values())
+
+
+def fitting(one: Condition) -> Condition:
+    """As a row can hold it, else it would be another one at each look; in words of one line."""
+    return replace(
+        one,
+        kind=one.kind[:64],
+        subject=one.subject[:200],
+        words=" ".join(one.words.split())[:500],
+        path=one.path[:500],
+    )
 
 
 def both(one: Condition, other: Condition) -> Condition:
@@ -84,14 +95,14 @@ def take_over(seen: dict[Key, tuple[str, Condition]], failed: set[str]) -> list[
 
 
 def made(path: str, one: Condition) -> Alert:
-    return Alert(kind=one.kind[:64], subject=one.subject[:200], **shown(path, one))
+    return Alert(kind=one.kind, subject=one.subject, **shown(path, one))
 
 
 def shown(path: str, one: Condition) -> dict[str, str | int | datetime | None]:
     return {
         "watch": path,
         "installation_id": one.installation,
-        "words": one.words[:500],
+        "words": one.words,
         "count": one.count,
         "since": one.since,
         "path": one.path,
@@ -104,10 +115,14 @@ def differs(row: Alert, path: str, one: Condition) -> bool:
 
 
 def follow(row: Alert, path: str, one: Condition) -> None:
-    """As it is now. One that was set aside comes back, and is told again, when it has grown."""
+    """As it is now. One that was set aside comes back, and is told again, when it has grown: of
+    those that a person has seen some may be over, so it grows from the fewest that there were."""
     grown = row.state == State.SET_ASIDE and one.count > row.set_aside_count
     back = {"state": State.OPEN, "told_at": None} if grown else {}
-    Alert.objects.filter(pk=row.pk).update(gone_since=None, **shown(path, one), **back)
+    fewest = min(row.set_aside_count, one.count)
+    Alert.objects.filter(pk=row.pk).update(
+        gone_since=None, set_aside_count=fewest, **shown(path, one), **back
+    )
 
 
 def let_go(gone: list[Alert]) -> list[Alert]:

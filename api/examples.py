@@ -172,8 +172,8 @@ REDEEM = call(
         200: (schemas.Redemption, A_REDEMPTION),
         202: (schemas.Redemption, UNCERTAIN),
     },
-    "idempotency-key-required member-not-found another-under-way ends-open-code not-withdrawn "
-    "card-number no-such-offer "
+    "idempotency-key-required member-not-found another-under-way ends-open-code "
+    "open-code-elsewhere not-withdrawn card-number no-such-offer "
     f"wrong-points member-cannot-redeem place-disabled {SENDING} {READING}",
     {
         "member": {"id": MEMBER_ID},

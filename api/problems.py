@@ -30,6 +30,7 @@ from redemptions.errors import (
     MemberCannotRedeem,
     NoLongerCounts,
     NoSuchOffer,
+    OpenCodeElsewhere,
     StillOnSale,
     WrongPoints,
 )
@@ -64,6 +65,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "still-running": (409, "The first request with this Idempotency-Key still runs"),
     "another-under-way": (409, "Another redemption of this member has not ended"),
     "ends-open-code": (409, "Another code of this member would be ended"),
+    "open-code-elsewhere": (409, "A code of another installation is open"),
     "likely-duplicates": (409, "This may be somebody who is a member already"),
     "sale-not-found": (404, "There is no such sale and no such ticket"),
     "other-content": (409, "A sale or refund of this id has other content"),
@@ -147,6 +149,12 @@ TABLE: tuple[tuple[type[Exception], str, str], ...] = (
     (OutsideError, "engine-unavailable", "Nothing was changed. Try again."),
     (AnotherUnderWay, "another-under-way", ""),
     (ActKeyTaken, "idempotency-key-reused", "This key made another redemption. Use a new one."),
+    (
+        OpenCodeElsewhere,
+        "open-code-elsewhere",
+        "The member has one delayed code at a time, and one of another installation is open. It "
+        "must end there; then send this with a new Idempotency-Key.",
+    ),
     (StillOnSale, "not-withdrawn", ""),
     (NoSuchOffer, "no-such-offer", "This member can't have this offer in the store."),
     (WrongPoints, "wrong-points", ""),

@@ -12,8 +12,14 @@ from associates.answers import explain
 from associates.tokens import ActToken, PageTooOld, Shown, mint_act, read_shown, sign_shown
 from offers.catalogue import Kind, Offer
 from offers.money import show_money
-from redemptions.delayed import is_delayed, open_code
-from redemptions.errors import EndsOpenCode, OpenCodeExists, PriceChanged, WrongPoints
+from redemptions.delayed import OpenSale, is_delayed, is_elsewhere, open_code, why_it_stays
+from redemptions.errors import (
+    EndsOpenCode,
+    OpenCodeElsewhere,
+    OpenCodeExists,
+    PriceChanged,
+    WrongPoints,
+)
 from redemptions.life import is_withdrawn
 from redemptions.models import PendingRedemption
 from redemptions.states import State
@@ -35,19 +41,23 @@ def render_dialog(
     """`act` where the same act goes on, else a new one; `wrong` is about the points typed."""
     cents = offer.worth_cents(offer.points)
     open_code, older = open_codes(request, shown.member_id, offer)
+    delayed = is_delayed(request.installation, offer)
+    available = shown.available + (shown.freed if delayed else 0)
     context = {
         "shown": sign_shown(replace(shown, offers=(offer,))),
         "act": act or mint_act(request.associate.id, shown.member_id, offer.id, offer.points),
         "offer": offer,
-        "available": shown.available,
-        "left": shown.available - offer.points,
+        "available": available,
+        "left": available - offer.points,
         "variable": offer.kind is Kind.VARIABLE,
         "cents": cents,
         "worth": show_money(cents, offer.currency) if cents else "",
         "open_code": open_code,
         "older": older,
         "older_on_sale": older is not None and not is_withdrawn(older),
-        "delayed": is_delayed(request.installation, offer),
+        "older_elsewhere": older is not None and is_elsewhere(older, request.installation),
+        "stays": why_not_ended(request, older) if older else "",
+        "delayed": delayed,
         "typed": request.POST.get("points", "")[:LONGEST_POINTS] if wrong else "",
         "wrong": wrong,
         "changed": changed,
@@ -71,6 +81,17 @@ def open_codes(
     return next((row for row in others if row.offer_id == offer.id), None), older
 
 
+def why_not_ended(request: PanelRequest, older: PendingRedemption) -> str:
+    """Why this till can't end that code for another one; empty where it can."""
+    if is_elsewhere(older, request.installation):
+        return str(OpenCodeElsewhere())
+    beside = OpenSale(request.till, request.POST.get("sale", ""))
+    reaches = is_withdrawn(older) or beside.has(older)
+    if reaches and older.claimed_used_at is None:
+        return ""
+    return why_it_stays(older, reaches=reaches)
+
+
 def ask_again(
     request: PanelRequest,
     act: ActToken,
@@ -91,7 +112,7 @@ def ask_again(
         # Typing another number would not help.
         return explain(request, error)
     if error.available is not None:
-        shown = replace(shown, available=error.available)
+        shown = replace(shown, available=error.available, freed=0)
     same = request.POST["act"]
     return render_dialog(request, shown, offer, act=same, wrong=str(error), status=422)
 

@@ -20,11 +20,12 @@ from members.identity import Email, Identity, Phone
 from members.lookup import FoundMember, TierView
 from members.models import Member
 from offers import reach
-from offers.catalogue import Kind, Offer, rank
+from offers.catalogue import Kind, Offer, place_of
 from offers.money import show_money
-from redemptions.delayed import less_set_aside
+from redemptions.delayed import is_delayed, less_ending, less_set_aside
 from redemptions.models import OPEN_FOR, PendingRedemption
 from redemptions.states import UNDER_WAY
+from stores.models import Installation
 
 # Offers out of reach are a nudge, not a list.
 NEARLY = 3
@@ -46,6 +47,8 @@ class MemberScreen:
     offers_failed: bool
     pending: list[PendingRedemption]
     found_by_phone: bool
+    freed: int
+    """Points more for a delayed offer: of the open delayed code, which that ends."""
 
     @property
     def under_way(self) -> bool:
@@ -67,6 +70,7 @@ def look_up(request: PanelRequest, identity: Identity) -> MemberScreen:
     return compose(
         found.member,
         found.offers,
+        request.installation,
         failed=found.failure is not None,
         by_phone=isinstance(identity, Phone),
     )
@@ -77,11 +81,20 @@ def refresh(request: PanelRequest, member: Member) -> MemberScreen:
 
 
 def compose(
-    member: FoundMember, offers: list[Offer], *, failed: bool, by_phone: bool
+    found: FoundMember,
+    offers: list[Offer],
+    installation: Installation,
+    *,
+    failed: bool,
+    by_phone: bool,
 ) -> MemberScreen:
-    standing = OPEN_FOR.ask(member.id) if member.id else []
-    member = less_set_aside(member, standing)
-    cards = [card(member, offer) for offer in rank(offers, member.points_available)]
+    standing = OPEN_FOR.ask(found.id) if found.id else []
+    member = less_set_aside(found, standing)
+    swapping = less_set_aside(found, less_ending(standing, installation))
+    cards = [
+        card(swapping if is_delayed(installation, offer) else member, offer) for offer in offers
+    ]
+    cards.sort(key=lambda card: place_of(card.offer, card.short_by))
     return MemberScreen(
         member=member,
         ready=[c for c in cards if not c.short_by],
@@ -89,6 +102,7 @@ def compose(
         offers_failed=failed,
         pending=[redemption for redemption in standing if redemption.is_open],
         found_by_phone=by_phone,
+        freed=swapping.points_available - member.points_available,
     )
 
 
@@ -214,4 +228,4 @@ def nearly_row(name: str, missing: str) -> SafeString:
 def what_is_shown(found: MemberScreen, member_id: UUID) -> Shown:
     """What the buttons of the offers send with the number of theirs."""
     offers = tuple(card.offer for card in found.ready)
-    return Shown(member_id, found.member.points_available, offers)
+    return Shown(member_id, found.member.points_available, offers, found.freed)

@@ -33,6 +33,8 @@ class Shown:
     member_id: uuid.UUID
     available: int
     offers: tuple[Offer, ...]
+    freed: int = 0
+    """Points more for a delayed offer: of the open delayed code, which that ends."""
 
     def offer(self, number: str) -> Offer:
         """The offer of that id. Raises PageTooOld where the screen did not show it."""
@@ -58,7 +60,7 @@ class ActToken:
 
 def sign_shown(shown: Shown) -> str:
     offers = [row_of(offer) for offer in shown.offers]
-    return sign("shown", [str(shown.member_id), shown.available, offers])
+    return sign("offers", [str(shown.member_id), shown.available, offers, shown.freed])
 
 
 def row_of(offer: Offer) -> list[Any]:
@@ -68,8 +70,8 @@ def row_of(offer: Offer) -> list[Any]:
 
 
 def read_shown(token: str) -> Shown:
-    member_id, available, rows = unsign("shown", token)
-    return Shown(uuid.UUID(member_id), available, tuple(map(offer_of, rows)))
+    member_id, available, rows, freed = unsign("offers", token)
+    return Shown(uuid.UUID(member_id), available, tuple(map(offer_of, rows)), freed)
 
 
 def offer_of(row: list[Any]) -> Offer:

@@ -28,7 +28,7 @@ from members.engine import engine
 from members.identity import Phone, read_identity
 from members.models import Member
 from redemptions import actions, life
-from redemptions.delayed import Agreed
+from redemptions.delayed import Agreed, OpenSale
 from redemptions.errors import EndsOpenCode, OpenCodeExists, PriceChanged, WrongPoints
 from redemptions.models import PendingRedemption
 from redemptions.settling import see_to
@@ -173,8 +173,11 @@ def read_ticket(request: PanelRequest) -> str:
 def read_agreed(request: PanelRequest) -> Agreed | None:
     """Which open code the dialog said that this ends. Raises BadRequest for what is no id."""
     given = request.POST.get("ends", "")
+    if not given:
+        return None
+    sale = OpenSale(request.till, read_ticket(request))
     try:
-        return Agreed(uuid.UUID(given), withdrawn=took_it_off(request)) if given else None
+        return Agreed(uuid.UUID(given), withdrawn=took_it_off(request), sale=sale)
     except ValueError:
         raise BadRequest from None
 

@@ -7,7 +7,7 @@ from typing import Any
 MASK = "•••"
 # By the field's name: nothing of these is kept.
 UNTOLD = re.compile(
-    r"secret|token|password|sha256|authorization|(^|_)(pin|key)$"
+    r"secret|token|password|sha256|authorization|(^|_)(pin|key)$|^url$"
     r"|(first|last|full|given|family)_name|birthday|address|phone",
     re.IGNORECASE,
 )

@@ -19,7 +19,7 @@ from members.delivering import (
 )
 from members.engine import engine
 from members.keeping import BIRTHDAY, ENROLMENT
-from members.telling import MEMBER_READING, figures_changed, read_anew
+from members.telling import MEMBER_READING, figures_changed, flight_of_reading, read_anew
 from offers.filling import CODES, flight_of_part, is_part_seen, note_confirmed, tell_part
 from offers.telling import stock_told
 from outbox.limits import fresh_limits
@@ -29,6 +29,7 @@ from reconciliation.telling import (
     is_correction_seen,
     note_not_repaired,
     note_repaired,
+    note_told_again,
     tell_correction,
 )
 from redemptions.callbacks import cancellation_asked, redemption_told
@@ -120,7 +121,13 @@ DELIVERIES: dict[str, Route] = {
     TOLD: Route(
         call=handle, system="webhooks", on_done=note_handled, on_parked=note_parked, idempotent=True
     ),
-    MEMBER_READING: Route(call=read_anew, system="yotpo", idempotent=True),
+    MEMBER_READING: Route(
+        call=read_anew,
+        system="yotpo",
+        idempotent=True,
+        in_the_back=True,
+        one_in_flight_by=flight_of_reading,
+    ),
     CORRECTION: Route(
         call=tell_correction,
         system="yotpo",
@@ -133,7 +140,7 @@ DELIVERIES: dict[str, Route] = {
 """What each kind of delivery calls, and what follows from its end."""
 # A manager has seen that the engine did nothing with it.
 DELIVERIES[ORDER_AGAIN] = replace(
-    DELIVERIES[ORDER], on_done=note_repaired, on_parked=note_not_repaired
+    DELIVERIES[ORDER], on_done=note_told_again, on_parked=note_not_repaired
 )
 
 WEBHOOKS: dict[str, dict[str, Handler]] = {

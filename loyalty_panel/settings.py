@@ -267,6 +267,7 @@ PERIODIC_JOBS = {
     "alerts.watching.prune": 3600.0,
     "webhooks.keeping.prune": 3600.0,
     "redemptions.told.prune": 3600.0,
+    "offers.filling.discard_old_previews": 3600.0,
     "reconciliation.job.reconcile": 60.0,
 }
 

@@ -69,10 +69,10 @@ class MemberAdmin(LookOnly, admin.ModelAdmin):
 class LastKnownAdmin(LookOnly, admin.ModelAdmin):
     """How fresh the figures are; the figures themselves are the engine's to show."""
 
-    list_display = ("member_id", "as_of")
-    list_filter = ("as_of",)
+    list_display = ("member_id", "as_of", "looked_up_at")
+    list_filter = ("as_of", "looked_up_at")
     search_fields = ("member__id",)
-    fields = ("member", "as_of")
+    fields = ("member", "as_of", "looked_up_at")
 
     def get_queryset(self, request):
         rows = super().get_queryset(request).select_related("member")

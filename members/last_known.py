@@ -6,9 +6,12 @@ one batch, at most every LAST_KNOWN_SECONDS. A process that dies loses one batch
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models.functions import Now
 from pydantic import TypeAdapter
 
 from connectors.errors import NotFound, Unavailable
@@ -86,17 +89,29 @@ class Batch(batch_room.Batch[UUID, FoundMember]):
             [row_of(member) for member in noted.values()],
             update_conflicts=True,
             unique_fields=["member"],
-            update_fields=["figures", "phone_index", "as_of"],
+            update_fields=["figures", "phone_index", "as_of", "looked_up_at"],
         )
 
 
 def row_of(member: FoundMember) -> LastKnown:
-    return LastKnown(
-        member=Member(id=member.id),
-        figures=figures.dump_json(member).decode(),
-        phone_index=blind_index(member.phone) if member.phone else "",
-        as_of=member.as_of,
-    )
+    return LastKnown(member=Member(id=member.id), looked_up_at=member.as_of, **figures_of(member))
+
+
+def figures_of(member: FoundMember) -> dict[str, Any]:
+    return {
+        "figures": figures.dump_json(member).decode(),
+        "phone_index": blind_index(member.phone) if member.phone else "",
+        "as_of": member.as_of,
+    }
+
+
+def was_looked_up(member: Member, within: timedelta) -> bool:
+    return LastKnown.objects.filter(member=member, looked_up_at__gte=Now() - within).exists()
+
+
+def renew(member_id: UUID, found: FoundMember) -> None:
+    """They were read though nobody looked them up."""
+    LastKnown.objects.filter(member_id=member_id).update(**figures_of(found))
 
 
 batch = Batch()

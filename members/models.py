@@ -62,6 +62,9 @@ class LastKnown(models.Model):
     figures = EncryptedTextField()
     phone_index = models.CharField(max_length=64, blank=True, db_index=True, editable=False)
     as_of = models.DateTimeField()
+    looked_up_at = models.DateTimeField(
+        db_default=Now(), help_text="When a till or a POS asked for them last."
+    )
 
     class Meta:
         verbose_name_plural = "last known figures"

@@ -1,7 +1,8 @@
 """The engine tells that a member's figures changed: what we keep of them is read anew.
 
 What it says of them is not taken over, for webhooks come twice, late and out of order. Only members
-that we know are read: nobody is written down here for what a webhook says.
+whom a till looked up of late are read: a campaign concerns many more, and nobody is written down
+here for what a webhook says.
 """
 
 from datetime import datetime, timedelta
@@ -12,17 +13,19 @@ from django.db.models.functions import Now
 from connectors.errors import NotFound
 from connectors.yotpo.webhook import Event
 from members.engine import engine
-from members.last_known import batch
+from members.last_known import renew, was_looked_up
 from members.lookup import read_member
 from members.models import Member
 from outbox.errors import NotWanted
-from outbox.ledger import enqueue
+from outbox.ledger import enqueue, is_pending
 from outbox.models import Delivery
 from stores.models import Installation
 
 MEMBER_READING = "member_reading"
 # What is told within such a span makes one reading, after its end: an order brings three webhooks.
 SPAN = timedelta(seconds=10)
+# Of others no till shows figures while the engine is out of reach, or very seldom.
+LATELY = timedelta(days=30)
 
 
 def figures_changed(event: Event, installation: Installation) -> str:
@@ -32,8 +35,21 @@ def figures_changed(event: Event, installation: Installation) -> str:
     member = Member.objects.with_email(event.email)
     if member is None:
         return "not_known_here"
+    if not was_looked_up(member, LATELY):
+        return "not_looked_up_lately"
+    if is_pending(MEMBER_READING, flight_of(member.pk)):
+        return "is_to_be_read"
     promise_reading(member, installation)
     return "read_anew"
+
+
+def flight_of(member_id: object) -> str:
+    return f"reading:{member_id}"
+
+
+def flight_of_reading(delivery: Delivery) -> str:
+    """An older answer must not be written over a newer one."""
+    return flight_of(delivery.payload["member"])
 
 
 def promise_reading(member: Member, installation: Installation) -> None:
@@ -61,4 +77,4 @@ def read_anew(delivery: Delivery) -> None:
     except NotFound:
         raise NotWanted from None
     if found.id is not None:
-        batch.save({found.id: found})
+        renew(found.id, found)

@@ -138,6 +138,14 @@ class BatchAdmin(LookOnly, admin.ModelAdmin):
     search_fields = ("name", "pool__name")
     exclude = ("report",)
 
+    def get_queryset(self, request):
+        # As long as the file, where all of it was left out.
+        return super().get_queryset(request).defer("report")
+
+    def has_view_permission(self, request, obj=None):
+        # Who uploads looks at what was read.
+        return super().has_view_permission(request, obj) or request.user.has_perm(MAY_UPLOAD)
+
     def get_urls(self) -> list[URLPattern]:
         def post(view: Any) -> Any:
             return self.admin_site.admin_view(require_POST(view))
@@ -194,7 +202,12 @@ class BatchAdmin(LookOnly, admin.ModelAdmin):
         elif settle(part, Part.Word(said), by_of(request)):
             self.message_user(request, "Taken up again.", messages.SUCCESS)
         else:
-            self.message_user(request, "It waits for nobody any more.", messages.WARNING)
+            self.message_user(
+                request,
+                "Not taken up: it waits for nobody any more, or another part of this offer is "
+                "under way. If it is still parked below, say it again in a minute.",
+                messages.WARNING,
+            )
         return to_batch(part.batch)
 
 

@@ -91,8 +91,12 @@ def yields_coupon(option: Option) -> bool:
 
 
 def rank(offers: Sequence[Offer], available: int) -> list[Offer]:
+    return sorted(offers, key=lambda offer: place_of(offer, offer.short_by(available)))
+
+
+def place_of(offer: Offer, missing: int) -> tuple[int, int, str]:
     """Those to be had first, the dearest on top; then those out of reach, the nearest first."""
-    return sorted(offers, key=lambda offer: (offer.short_by(available), -offer.points, offer.name))
+    return missing, -offer.points, offer.name
 
 
 class Catalogue:

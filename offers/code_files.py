@@ -9,6 +9,7 @@ LONGEST_CODE = 100
 LARGEST_FILE = 10_000_000
 # On SQLite nobody else writes while they are kept, which takes a second or three for so many.
 MOST_CODES = 100_000
+FORMULAS = "=+-@"
 TITLES = frozenset(
     {"code", "codes", "coupon", "coupons", "coupon code", "coupon codes", "coupon_code"}
     | {
@@ -45,14 +46,16 @@ class CodeFile:
 def read_codes(raw: bytes) -> CodeFile:
     """Each code once, whatever its capitals. Raises Unreadable.
 
-    Takes UTF-8 and UTF-16 with or without a mark, quotes, spaces around, any end of line, commas,
-    semicolons or tabs between columns; empty lines are passed over.
+    Takes UTF-8 with or without a mark and UTF-16 with one, quotes, spaces around, any end of line,
+    commas, semicolons or tabs between columns; empty lines are passed over.
     """
     if len(raw) > LARGEST_FILE:
         raise Unreadable(f"The file is larger than {LARGEST_FILE // 1_000_000} MB: split it.")
     found = CodeFile()
     seen: dict[str, int] = {}
     for line, code in cells(text_of(raw)):
+        if len(found.codes) + len(found.left_out) >= MOST_CODES:
+            raise Unreadable(f"The file has more than {MOST_CODES:,} codes: split it.")
         capitals = code.upper()
         if why := flaw(code):
             found.left_out.append(LeftOut(line, why))
@@ -61,8 +64,6 @@ def read_codes(raw: bytes) -> CodeFile:
         else:
             seen[capitals] = line
             found.codes[code] = line
-    if len(found.codes) > MOST_CODES:
-        raise Unreadable(f"The file has more than {MOST_CODES:,} codes: split it.")
     return found
 
 
@@ -81,6 +82,7 @@ def cells(text: str) -> Iterator[tuple[int, str]]:
         io.StringIO(text, newline=""), delimiter=delimiter_of(first), skipinitialspace=True
     )
     column: int | None = None
+    is_title = False
     try:
         for row in rows:
             if not any(cell.strip() for cell in row):
@@ -89,9 +91,16 @@ def cells(text: str) -> Iterator[tuple[int, str]]:
                 column, is_title = column_of(row)
                 if is_title:
                     continue
-            yield rows.line_num, row[column].strip() if column < len(row) else ""
+            yield rows.line_num, code_of(row, column, is_alone=not is_title)
     except csv.Error as error:
         raise Unreadable(f"Line {rows.line_num} can't be read as CSV: {error}.") from None
+
+
+def code_of(row: list[str], column: int, *, is_alone: bool) -> str:
+    """Without titles a line has one code: of one that has more, none is picked."""
+    if is_alone and sum(bool(cell.strip()) for cell in row) > 1:
+        return ",".join(row)
+    return row[column].strip() if column < len(row) else ""
 
 
 def delimiter_of(first: str) -> str:
@@ -120,7 +129,9 @@ def flaw(code: str) -> str:
     if len(code) > LONGEST_CODE:
         return f"Longer than {LONGEST_CODE} characters."
     if "," in code:
-        return "A comma in it: the engine would take it for two codes."
+        return "Two codes, or a comma in one: give each code a line of its own."
+    if code[0] in FORMULAS:
+        return "It begins with =, +, - or @: a spreadsheet that opens it takes it for a formula."
     if any(char.isspace() for char in code):
         return "A space in it."
     if not (code.isascii() and code.isprintable()):

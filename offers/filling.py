@@ -1,13 +1,14 @@
 """Codes on their way into the engine's pools: kept, cut into parts, promised, sent, confirmed."""
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from audit.record import By
+from audit.record import By, Who
 from connectors.errors import NotFound
 from members.engine import engine
 from offers.code_files import CodeFile, LeftOut, read_codes
@@ -21,6 +22,9 @@ from outbox.states import State
 CODES = "codes"
 # What one question to the database names at most.
 AT_ONCE = 5_000
+# A file that was looked at and never sent keeps its codes from being uploaded anew.
+PREVIEW_DAYS = 7
+NOBODY_SENT_IT = f"Nobody sent it for {PREVIEW_DAYS} days"
 
 
 class CannotUpload(Exception):
@@ -61,14 +65,20 @@ def leave_out_known(pool: Pool, file: CodeFile) -> None:
     """Move what an earlier batch has, of this pool or another, to what is left out."""
     of_index = {index_of(code): code for code in file.codes}
     for some in chunks(list(of_index), AT_ONCE):
-        for index, pool_id, other, at in Code.objects.filter(index__in=some).values_list(
-            "index", "part__batch__pool_id", "part__batch__pool__name", "part__batch__uploaded_at"
-        ):
-            line = file.codes.pop(of_index[index])
-            of = "for this offer" if pool_id == pool.pk else f"for another offer, {other}"
-            why = f"Uploaded {of} on {at:%d %b %Y} already."
-            file.left_out.append(LeftOut(line, why))
+        known = Code.objects.filter(index__in=some).select_related("part__batch__pool")
+        for code in known.defer("part__codes", "part__sample", "part__batch__report"):
+            line = file.codes.pop(of_index[code.index])
+            file.left_out.append(LeftOut(line, where_from(code.part.batch, pool)))
     file.left_out.sort(key=lambda left: left.line)
+
+
+def where_from(batch: Batch, pool: Pool) -> str:
+    """Why a code of this batch is not taken for that pool."""
+    of = "for this offer" if batch.pool_id == pool.pk else f"for another offer, {batch.pool.name}"
+    words = f"Uploaded {of} on {batch.uploaded_at:%d %b %Y} already"
+    if batch.sent_at is None:
+        return f"{words}, and not sent yet: send or discard the batch {batch.name}."
+    return f"{words}."
 
 
 def write(pool: Pool, name: str, file: CodeFile, indexes: Mapping[str, str], by: By) -> Batch:
@@ -80,12 +90,15 @@ def write(pool: Pool, name: str, file: CodeFile, indexes: Mapping[str, str], by:
         size=len(codes),
         report=[[left.line, left.why] for left in file.left_out],
     )
+    kept: list[Code] = []
     for number, some in enumerate(chunks(codes, MOST_CODES_A_CALL), 1):
         part = Part.objects.create(
             batch=batch, number=number, size=len(some), codes=",".join(some), sample=some[-1]
         )
-        kept = [Code(index=indexes[code], part=part) for code in some]
-        Code.objects.bulk_create(kept, batch_size=AT_ONCE)
+        kept += [Code(index=indexes[code], part=part) for code in some]
+    # In one order: of two uploads with the same codes one waits for the other, and never both.
+    kept.sort(key=lambda code: code.index)
+    Code.objects.bulk_create(kept, batch_size=AT_ONCE)
     by.record("codes.kept", batch, after=figures(batch))
     return batch
 
@@ -114,26 +127,35 @@ def send(batch: Batch, by: By) -> bool:
 @transaction.atomic
 def discard(batch: Batch, by: By) -> bool:
     """Forget a batch that was only looked at. False where it was sent meanwhile."""
-    mine = Batch.objects.select_for_update().filter(pk=batch.pk, sent_at=None)
-    if not mine.exists():
+    if Batch.objects.select_for_update().filter(pk=batch.pk, sent_at=None).first() is None:
         return False
     by.record("codes.discarded", batch, before=figures(batch))
     Batch.objects.filter(pk=batch.pk, sent_at=None).delete()
     return True
 
 
+def discard_old_previews() -> None:
+    """The periodic job: codes that nobody sends are not kept for ever."""
+    old = Batch.objects.filter(sent_at=None, uploaded_at__lt=Now() - timedelta(days=PREVIEW_DAYS))
+    by = By(Who.machine("worker"), reason=NOBODY_SENT_IT)
+    for batch in old.select_related("pool"):
+        discard(batch, by)
+
+
 @transaction.atomic
 def settle(part: Part, word: Part.Word, by: By) -> bool:
     """A person has looked in the Loyalty admin whether the engine has the codes of a parked part.
 
-    What they say counts where the engine can't be read. False where it is not parked any more.
+    What they say counts where the engine can't be read. False, and nothing counts, where it is not
+    parked any more, or another part of the offer is under way.
     """
     parked = Delivery.objects.filter(kind=CODES, key=part.key, state=State.PARKED).first()
-    if parked is None:
+    # Of two people at once only one takes it up, and only their word counts.
+    if parked is None or not send_again(parked):
         return False
     Part.objects.filter(pk=part.pk, confirmed_at=None).update(word=word)
     by.record("codes.settled", part.batch, after={"part": part.number, "word": word.value})
-    return send_again(parked)
+    return True
 
 
 # The route of a part's delivery

@@ -1,13 +1,13 @@
 """The stock of custom codes: what came in, what went out, and when it will be gone.
 
 Others call `told_low` (the engine's webhook), `note_taken` and `note_none_left` (redemptions),
-`was_uploaded` (settling) and `empties` (the catalogue).
+`not_of_pool` (settling) and `empties` (the catalogue).
 """
 
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,10 +15,10 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.db import DatabaseError
-from django.db.models import F, Q, QuerySet, Sum
+from django.db.models import F, FilteredRelation, Q, QuerySet, Sum
 from django.db.models.functions import Now
 
-from offers.models import Batch, Code, Pool, Use, hidden, index_key, index_of
+from offers.models import Batch, Pool, Use, hidden, index_key, index_of
 from outbox.limits import aside
 
 log = structlog.get_logger(__name__)
@@ -126,16 +126,23 @@ def note_none_left(option_id: int, name: str) -> None:
     empties.note(option_id, is_empty=True)
 
 
-def was_uploaded(option_id: int, code: str) -> bool | None:
-    """Whether we put this code into that offer's pool; None where that can't be known.
+def not_of_pool(option_id: int, codes: Iterable[str]) -> set[str]:
+    """Those that can't be of that offer's pool, for we filled it alone and without them. One query.
 
-    That is where codes may have come otherwise, and where BLIND_INDEX_KEY was changed since.
+    None where that can't be known: codes may have come otherwise, nothing was sent, or
+    BLIND_INDEX_KEY was changed since.
     """
-    if Code.objects.filter(index=index_of(code), part__batch__pool__option_id=option_id).exists():
-        return True
-    sent = Batch.objects.filter(pool__option_id=option_id, sent_at__isnull=False)
-    keys = set(sent.filter(pool__ours_alone=True).values_list("index_key", flat=True))
-    return False if keys == {index_key()} else None
+    by_index = {index_of(code): code for code in codes}
+    kept = FilteredRelation("parts__kept", condition=Q(parts__kept__index__in=list(by_index)))
+    sent = Batch.objects.filter(
+        pool__option_id=option_id, pool__ours_alone=True, sent_at__isnull=False
+    )
+    rows = sent.order_by().annotate(sought=kept).values_list("index_key", "sought__index")
+    there = set(rows.distinct())
+    if {key for key, _ in there} != {index_key()}:
+        return set()
+    uploaded = {index for _, index in there}
+    return {code for index, code in by_index.items() if index not in uploaded}
 
 
 def with_pace(pools: QuerySet[Pool]) -> QuerySet[Pool]:

@@ -77,6 +77,12 @@ def find(kind: str, key: str) -> Delivery | None:
     return Delivery.objects.filter(kind=kind, key=key).first()
 
 
+def is_pending(kind: str, flight: str) -> bool:
+    """Whether one of that flight has still to set out: what it reads then is newer than now."""
+    waiting = Delivery.objects.filter(kind=kind, flight=flight, state=State.PENDING)
+    return waiting.exists()
+
+
 def withdraw(kind: str, key: str) -> bool:
     """Take a promise back, if no attempt to keep it was recorded yet; whether it was."""
     untold = Delivery.objects.filter(kind=kind, key=key, state=State.PENDING, attempts=0)

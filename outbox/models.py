@@ -104,6 +104,7 @@ class Delivery(models.Model):
             # Not only where there is one: a planner does not see that the outer row has one.
             models.Index(fields=["order_by", "state"], name="deliveries_of_an_order"),
             models.Index(fields=["flight", "state"], name="deliveries_of_a_flight"),
+            models.Index(fields=["kind", "changed_at"], name="deliveries_changed_of_late"),
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["kind", "key"], name="a_delivery_is_promised_once"),

@@ -29,6 +29,7 @@ class Route:
     `on_done` and `on_parked` run in the transaction that records the end: no outside calls.
     `system` shares breaker and quota with all calls to it; `calls` is how many one delivery makes.
     `idempotent`: the other side takes the key, so a second sending changes nothing.
+    `in_the_back`: nothing hangs on it, so all other kinds go before it.
     `one_in_flight_by`: of those with the same value only one is under way or being verified.
     """
 
@@ -39,6 +40,7 @@ class Route:
     on_done: Callable[["Delivery"], None] = nothing_follows
     on_parked: Callable[["Delivery"], None] = nothing_follows
     idempotent: bool = False
+    in_the_back: bool = False
     one_in_flight_by: Callable[["Delivery"], str] | None = None
     calls: int = 1
 
@@ -47,6 +49,10 @@ def routes() -> dict[str, Route]:
     """All there are, by kind."""
     known: dict[str, Route] = import_string(settings.DELIVERY_ROUTES)
     return known
+
+
+def kinds_in_the_back() -> list[str]:
+    return [kind for kind, route in routes().items() if route.in_the_back]
 
 
 def route_of(kind: str) -> Route:

@@ -8,6 +8,8 @@ from typing import Any
 import django
 from django.utils.module_loading import import_string
 
+from outbox.routes import kinds_in_the_back
+
 if django.VERSION >= (6,):
     from django.tasks import task
 else:
@@ -16,6 +18,9 @@ else:
 # What is done between people's clicks goes before what merely has to be told.
 URGENT = 50
 PERIODIC = 80
+ORDINARY = 0
+# What would be no loss if it came an hour later.
+BACK = -50
 
 
 @task()  # type: ignore[untyped-decorator, unused-ignore]
@@ -31,5 +36,11 @@ def run_job(name: str, slot: int) -> None:
 def wake(delivery: Any, *, later: bool = False) -> None:
     """Tell a worker of it when this transaction commits, or at its due time if that is `later`."""
     deliver.using(
-        priority=URGENT if delivery.urgent else 0, run_after=delivery.due_at if later else None
+        priority=priority_of(delivery), run_after=delivery.due_at if later else None
     ).enqueue(delivery.pk)
+
+
+def priority_of(delivery: Any) -> int:
+    if delivery.kind in kinds_in_the_back():
+        return BACK
+    return URGENT if delivery.urgent else ORDINARY

@@ -197,5 +197,5 @@ class ReadingAdmin(LookOnly, admin.ModelAdmin):
 
 @admin.register(Cursor)
 class CursorAdmin(LookOnly, admin.ModelAdmin):
-    list_display = ("name", "member_id", "rounds", "moved_at")
+    list_display = ("name", "covers", "moved_at")
     search_fields = ("name",)

@@ -1,18 +1,19 @@
-"""Who is to be read: a round through all members, so that each gets their turn.
+"""Who is to be read: found from what was done of late, so that members without acts cost nothing.
 
 A member is due where an act of ours has had the time to show at the engine since their last
-reading, or where something was open then. The round's place is committed, so a killed one goes on.
+reading, or where something was open then. The oldest act comes first, so each gets their turn. Once
+nobody was left, what is older is not looked at again: that moment is committed.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from django.db.models import F, OuterRef, Subquery
-from django.db.models.functions import Coalesce, Greatest, Now
+from django.db.models import Exists, F, Min, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Now
 
-from members.models import Member
 from outbox.models import Delivery
 from reconciliation.models import Cursor, Reading
 from reconciliation.ours import cutoff_of, since_of
@@ -20,10 +21,15 @@ from reconciliation.timing import ROUND
 from redemptions.models import PendingRedemption
 from sales.models import ORDER, Sale
 
-# So many members are looked at with one question, and so many due ones are read with one.
-SLICE, BATCH = 500, 50
+# So many due members are taken at once, and so many of them are read with one question.
+SLICE, BATCH = 1_000, 50
 # What is open is looked at again that often, so that it disappears when it is over.
 AGAIN_AFTER = timedelta(hours=1)
+# An act is dated when it is written; others see it when its transaction ends.
+LONGEST_TRANSACTION = timedelta(minutes=10)
+
+# Rows of a member's id and a time.
+Acts = QuerySet[Any, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,86 +39,54 @@ class Due:
     """The oldest act that no reading covers, or when they were to be read again."""
 
 
-def slices() -> Iterator[list[UUID]]:
-    """Once round, from where the last run stopped. The cursor moves when a slice was worked off."""
-    cursor, _ = Cursor.objects.get_or_create(name=ROUND)
-    start = cursor.member_id
-    after, is_second_half = start, start is None
-    while True:
-        rows = Member.objects.order_by("pk")
-        rows = rows.filter(pk__gt=after) if after else rows
-        if is_second_half and start is not None:
-            rows = rows.filter(pk__lte=start)
-        ids = list(rows.values_list("pk", flat=True)[:SLICE])
-        if ids:
-            yield ids
-            after = ids[-1]
-            Cursor.objects.filter(name=ROUND).update(member_id=after, moved_at=Now())
-        if len(ids) < SLICE:
-            if is_second_half:
-                Cursor.objects.filter(name=ROUND).update(
-                    member_id=None, rounds=F("rounds") + 1, moved_at=Now()
-                )
-                return
-            after, is_second_half = None, True
-
-
-def due_among(ids: list[UUID], now: datetime) -> list[Due]:
-    """Three questions, whatever the number of members. Those with the oldest acts come first."""
+def slices(now: datetime) -> Iterator[list[Due]]:
+    """All who are due, the oldest acts first. Whoever is given must be read, or put off, before the
+    next slice is asked for."""
+    while due := due_now(now, SLICE):
+        yield due[:SLICE]
     cutoff = cutoff_of(now)
-    acts = newest_acts(ids, now)
-    readings = {
-        pk: (covers, again_at)
-        for pk, covers, again_at in Reading.objects.filter(member__in=ids).values_list(
-            "pk", "covers", "again_at"
-        )
-    }
-    due = []
-    for pk in ids:
-        covers, again_at = readings.get(pk, (None, None))
-        act = oldest_uncovered(acts.get(pk, []), covers, cutoff)
-        if act is None and again_at is not None and again_at <= now:
-            act = again_at
-        if act is not None:
-            due.append(Due(pk, act))
+    older = Q(covers=None) | Q(covers__lt=cutoff)
+    Cursor.objects.filter(older, name=ROUND).update(covers=cutoff, moved_at=Now())
+
+
+def due_now(now: datetime, limit: int | None = None) -> list[Due]:
+    """A question for each kind of act, and one for the readings to be done again. Of each the first
+    `limit`."""
+    cutoff = cutoff_of(now)
+    found: dict[UUID, datetime] = {}
+    again = Reading.objects.filter(again_at__lte=now).order_by("again_at")
+    acts = [*acts_between(start_of(now), cutoff), again.values_list("pk", "again_at")]
+    for pk, moment in (row for rows in acts for row in rows[:limit]):
+        found[pk] = min(moment, found.get(pk, moment))
+    due = [Due(pk, moment) for pk, moment in found.items()]
     return sorted(due, key=lambda each: each.oldest_act_at)
 
 
-def oldest_uncovered(
-    acts: list[datetime], covers: datetime | None, cutoff: datetime
-) -> datetime | None:
-    """What is younger than the cutoff may not show yet: its turn comes."""
-    open_ones = [act for act in acts if act <= cutoff and (covers is None or act > covers)]
-    return min(open_ones, default=None)
-
-
-def newest_acts(ids: list[UUID], now: datetime) -> dict[UUID, list[datetime]]:
-    """When the rows of each member, in the days that are compared, changed last."""
+def start_of(now: datetime) -> datetime:
+    """Nothing older is to be looked at."""
+    covers = Cursor.objects.filter(name=ROUND).values_list("covers", flat=True).first()
     since = since_of(now)
-    acts: dict[UUID, list[datetime]] = {}
-    redemptions = PendingRedemption.objects.filter(member__in=ids, changed_at__gte=since)
-    told = Delivery.objects.filter(kind=ORDER, key=OuterRef("order_id")).values("changed_at")[:1]
-    sales = Sale.objects.filter(member__in=ids, recorded_at__gte=since).annotate(
-        acted_at=Greatest(Coalesce(Subquery(told), F("recorded_at")), F("recorded_at"))
-    )
-    for rows, at in ((redemptions, "changed_at"), (sales, "acted_at")):
-        for pk, moment in rows.order_by().values_list("member", at):
-            acts.setdefault(pk, []).append(moment)
-    return acts
+    return max(since, covers - LONGEST_TRANSACTION) if covers else since
 
 
-def how_far_behind(now: datetime) -> tuple[int, datetime | None]:
-    """Members who are due now, and the oldest act that no reading covers. A question a slice."""
-    left, oldest = 0, None
-    after = None
-    while ids := list(
-        (Member.objects.filter(pk__gt=after) if after else Member.objects.all())
-        .order_by("pk")
-        .values_list("pk", flat=True)[:SLICE]
-    ):
-        due = due_among(ids, now)
-        left += len(due)
-        if due and (oldest is None or due[0].oldest_act_at < oldest):
-            oldest = due[0].oldest_act_at
-        after = ids[-1]
-    return left, oldest
+def acts_between(start: datetime, cutoff: datetime) -> list[Acts]:
+    """Members and their oldest act that no reading covers, by kind. What is younger than the cutoff
+    may not show yet: its turn comes."""
+    told = Delivery.objects.filter(kind=ORDER, changed_at__gte=start, changed_at__lte=cutoff)
+    told_at = told.filter(key=OuterRef("order_id")).values("changed_at")[:1]
+    return [
+        uncovered(PendingRedemption.objects.annotate(at=F("changed_at")), start, cutoff),
+        uncovered(Sale.objects.annotate(at=F("recorded_at")), start, cutoff),
+        uncovered(
+            Sale.objects.filter(order_id__in=told.values("key")).annotate(at=Subquery(told_at)),
+            start,
+            cutoff,
+        ),
+    ]
+
+
+def uncovered(rows: "QuerySet[Any]", start: datetime, cutoff: datetime) -> Acts:
+    read = Reading.objects.filter(member=OuterRef("member"), covers__gte=OuterRef("at"))
+    acts = rows.filter(~Exists(read), member__isnull=False, at__gte=start, at__lte=cutoff)
+    oldest: Acts = acts.order_by().values_list("member").annotate(oldest=Min("at"))
+    return oldest.order_by("oldest")

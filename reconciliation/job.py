@@ -13,7 +13,7 @@ from connectors.yotpo.client import Yotpo
 from members.engine import engine
 from members.models import Member
 from outbox.worker import draining
-from reconciliation.due import BATCH, Due, due_among, how_far_behind, slices
+from reconciliation.due import BATCH, Due, due_now, slices
 from reconciliation.kinds import State
 from reconciliation.models import Difference, Reading, Run
 from reconciliation.ours import Ours, ours_of, since_of
@@ -44,8 +44,8 @@ def run_once(
     seconds: float | None = None,
     member_limit: int | None = None,
 ) -> Run:
-    """Once round the members, as far as `seconds` and `member_limit` let; what is left is for the
-    next. A pass that read nobody leaves no row."""
+    """All who are due, as far as `seconds` and `member_limit` let; what is left is for the next. A
+    pass that read nobody leaves no row."""
     stop = stop or Event()
     run = Run(started_at=database_time())
     end = time.monotonic() + seconds if seconds is not None else None
@@ -54,8 +54,8 @@ def run_once(
     run.calls = asker.calls
     if run.members_read or run.unreadable:
         run.left = 0
-        if not is_round_over:
-            run.left, run.oldest_act_at = how_far_behind(database_time())
+        if not is_round_over and (due := due_now(database_time())):
+            run.left, run.oldest_act_at = len(due), due[0].oldest_act_at
         run.ended_at = database_time()
         run.save()
         log.info(
@@ -79,11 +79,11 @@ def may_ask(engine: Yotpo, stop: Event, end: float | None) -> bool:
 
 
 def pass_over(run: Run, asker: Asker, member_limit: int | None) -> bool:
-    """Whether all had their turn. It stops where there is no turn or the engine is away: the
-    cursor is where it was, and nobody who was read is due."""
+    """Whether all had their turn. It stops where there is no turn or the engine is away: nobody who
+    was read is due."""
     failures = 0
-    for ids in slices():
-        for ours in due_of(due_among(ids, database_time())):
+    for due in slices(run.started_at):
+        for ours in due_of(due):
             if member_limit is not None and run.members_read >= member_limit:
                 return False
             try:

@@ -111,11 +111,10 @@ class Run(models.Model):
 
 
 class Cursor(models.Model):
-    """How far the round through all members has come: the id of the last one looked at."""
+    """Up to when all acts of ours were compared: older ones are not looked at again."""
 
     name = models.CharField(primary_key=True, max_length=32)
-    member_id = models.UUIDField(null=True, blank=True)
-    rounds = models.PositiveIntegerField(default=0)
+    covers = models.DateTimeField(null=True, blank=True)
     moved_at = models.DateTimeField(db_default=Now(), editable=False)
 
     def __str__(self) -> str:

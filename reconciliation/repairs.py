@@ -198,12 +198,18 @@ def carry_out(row: Difference, decided: Preview) -> State:
 
 
 def promise(kind: str, row: Difference, payload: dict[str, Any], order_by: str) -> Delivery:
-    """One for each time that it was opened: a reading opens it again where this did not help."""
-    before = Delivery.objects.filter(kind=kind, payload__difference=row.pk, state=Told.DONE).count()
-    key = f"difference-{row.pk}-{before + 1}"
+    """One for each time that it was opened: a reading opens it again where this did not help.
+
+    Raises CannotRepair where the one of before is not over yet.
+    """
+    over = Delivery.objects.filter(
+        kind=kind, payload__difference=row.pk, state__in=[Told.DONE, Told.WITHDRAWN]
+    )
+    key = f"difference-{row.pk}-{over.count() + 1}"
     tried = find(kind, key)
     if tried is not None:
-        send_again(tried)
+        if not send_again(tried):
+            raise CannotRepair("An earlier repair is still under way: look again in a minute.")
         return tried
     return enqueue(
         kind=kind,

@@ -14,6 +14,7 @@ from reconciliation.ours import correction_title, ours_of
 from reconciliation.reading import Asker, find_differences
 from reconciliation.timing import clock_ahead, database_time
 from redemptions.timing import MARGIN, settle_time
+from sales.orders import note_told
 
 
 def tell_correction(delivery: Delivery) -> None:
@@ -44,6 +45,12 @@ def is_correction_seen(delivery: Delivery) -> bool | None:
 
 def note_repaired(delivery: Delivery) -> None:
     end(delivery, State.REPAIRED)
+
+
+def note_told_again(delivery: Delivery) -> None:
+    """The engine took an order that it did nothing with before."""
+    note_told(delivery)
+    note_repaired(delivery)
 
 
 def note_not_repaired(delivery: Delivery) -> None:

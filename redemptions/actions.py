@@ -111,7 +111,7 @@ def redeem(
         offer, found = read_terms(engine, act.installation, member, offer_id)
         standing = delayed.setting_aside(member)
         is_delayed = delayed.is_delayed(act.installation, offer)
-        older = delayed.open_code(standing) if is_delayed else None
+        older = delayed.code_to_end(standing, act.installation) if is_delayed else None
         left = delayed.less_set_aside(found, [row for row in standing if row is not older])
         cost = check_can_redeem(left, offer, points, price)
         ending = delayed.check_ends(older, act.ends)

@@ -5,6 +5,7 @@ gives a code out or takes points, and what was said is committed before a redemp
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 import structlog
 from django.db import transaction
@@ -16,7 +17,7 @@ from database.encryption import blind_index
 from members.identity import email_identity
 from redemptions.models import PendingRedemption
 from redemptions.states import OPEN, Reason, State
-from redemptions.told import Question, ToldCode, ask_a_manager, keep
+from redemptions.told import Question, ToldCode, ask_a_manager, find_answered, keep
 from stores.models import Installation
 
 log = structlog.get_logger(__name__)
@@ -91,19 +92,33 @@ def stop(told: ToldCode, installation: Installation, reason: Reason) -> str:
     redemption = nearest(told)
     done = stop_one(redemption, reason) if redemption else "unknown"
     why = ASKS.get(done)
-    by = By.SHOPPER if reason == Reason.BY_SHOPPER else By.ENGINE
     # The engine ends codes of the web shop as well: those are nothing to us.
-    if why and not (redemption is None and by == By.ENGINE):
-        ask_a_manager(
-            redemption.installation if redemption else installation,
-            told.code,
-            by=by,
-            why=why,
-            engine_id=told.engine_id,
-            redemption_id=redemption.pk if redemption else None,
-        )
+    if why and not (redemption is None and reason == Reason.BY_ENGINE):
+        ask_once(told, redemption, installation, reason, why)
     log.info("coupon.stop_told", done=done, redemption=str(redemption.pk) if redemption else None)
     return done
+
+
+def ask_once(
+    told: ToldCode,
+    redemption: PendingRedemption | None,
+    installation: Installation,
+    reason: Reason,
+    why: str,
+) -> None:
+    """A manager's answer stands, however often the same is told again."""
+    facts: dict[str, Any] = {
+        "by": By.SHOPPER if reason == Reason.BY_SHOPPER else By.ENGINE,
+        "engine_id": told.engine_id,
+        "redemption_id": redemption.pk if redemption else None,
+    }
+    answered = find_answered(told.code, **facts)
+    if answered is not None:
+        log.info("coupon.answered_before", question=answered.pk, why=why)
+        return
+    ask_a_manager(
+        redemption.installation if redemption else installation, told.code, why=why, **facts
+    )
 
 
 ASKS = {"used": Why.USED, "unknown": Why.UNKNOWN, "unclear": Why.UNCLEAR, "sold": Why.SOLD}

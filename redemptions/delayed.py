@@ -20,14 +20,14 @@ from connectors.yotpo.client import Yotpo
 from members.lookup import FoundMember
 from members.models import Member
 from offers.catalogue import Kind, Offer
-from redemptions.errors import EndsOpenCode, StillOnSale
+from redemptions.errors import EndsOpenCode, OpenCodeElsewhere, StillOnSale
 from redemptions.evidence import Sight, points_went
 from redemptions.life import UNSOLD, WITHDRAWN
 from redemptions.looking import look
 from redemptions.models import LOOKED_FOR, PendingRedemption, sets_aside
 from redemptions.states import Deduction, Reason, State
 from redemptions.timing import MARGIN, deadline, settle_time
-from stores.models import Installation
+from stores.models import Installation, Till
 
 log = structlog.get_logger(__name__)
 
@@ -36,11 +36,33 @@ LOOK_AGAIN = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
+class OpenSale:
+    """The sale beside a till. `ticket` is empty where its POS has told none."""
+
+    till: Till
+    ticket: str
+
+    def has(self, code: PendingRedemption) -> bool:
+        """Whether a code that a POS put on a sale is on this one: by its ticket, else its till."""
+        if code.ticket:
+            in_store = code.store_id in {None, self.till.store_id}
+            return in_store and code.ticket == self.ticket
+        return code.till_id == self.till.pk
+
+
+@dataclass(frozen=True, slots=True)
 class Agreed:
-    """Which open code the associate agreed to end. `withdrawn`: the POS takes it no more."""
+    """Which open code the associate agreed to end. `withdrawn`: the POS takes it no more.
+
+    A till can say so of its own `sale` alone; a POS's server, without one, of all its tills'.
+    """
 
     redemption_id: UUID
     withdrawn: bool = False
+    sale: OpenSale | None = None
+
+    def reaches(self, code: PendingRedemption) -> bool:
+        return self.sale is None or self.sale.has(code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +70,21 @@ class Ending:
     """The older code's end, for a new one to take its place."""
 
     older: PendingRedemption
-    withdrawn: bool
+    agreed: Agreed
 
     def carry_out(self, by: By | None) -> None:
         """In the transaction that writes the new one down.
 
         Raises StillOnSale where a POS may still take it, or a till said that it was sold.
         """
-        provided = UNSOLD & (Q() if self.withdrawn else WITHDRAWN)
-        said: dict[str, Any] = {"withdrawn_at": Now()} if self.withdrawn else {}
+        reaches = self.agreed.reaches(self.older)
+        withdrawn = self.agreed.withdrawn and reaches
+        # It may have come to another sale since it was read.
+        provided = UNSOLD & (Q(ticket=self.older.ticket) if withdrawn else WITHDRAWN)
+        said: dict[str, Any] = {"withdrawn_at": Now()} if withdrawn else {}
         before = {"state": self.older.state}
         if not self.older.end(Reason.REPLACED, provided=provided, **said):
-            raise StillOnSale(why_it_stays(self.older), self.older)
+            raise StillOnSale(why_it_stays(self.older, reaches=reaches), self.older)
         if by:
             after = {"state": self.older.state}
             by.record("redemption.replaced", self.older, before=before, after=after)
@@ -97,22 +122,52 @@ def open_code(standing: Sequence[PendingRedemption]) -> PendingRedemption | None
     return next((row for row in standing if row.delayed and row.state == State.ISSUED), None)
 
 
+def less_ending(
+    standing: Sequence[PendingRedemption], installation: Installation
+) -> list[PendingRedemption]:
+    """Without the code that another delayed one ends here: its points count for that one."""
+    older = open_code(standing)
+    if older is None or is_elsewhere(older, installation):
+        return list(standing)
+    return [row for row in standing if row is not older]
+
+
+def is_elsewhere(code: PendingRedemption, installation: Installation) -> bool:
+    """Made at another POS, which alone can say that it takes the code no more."""
+    return code.installation_id != installation.id
+
+
+def code_to_end(
+    standing: Sequence[PendingRedemption], installation: Installation
+) -> PendingRedemption | None:
+    """The open code that a new one ends. Raises OpenCodeElsewhere."""
+    older = open_code(standing)
+    if older is not None and is_elsewhere(older, installation):
+        raise OpenCodeElsewhere
+    return older
+
+
 def check_ends(older: PendingRedemption | None, agreed: Agreed | None) -> Ending | None:
     """Raises EndsOpenCode where the associate did not agree that this very one ends."""
     if older is None:
         return None
     if agreed is None or agreed.redemption_id != older.id:
         raise EndsOpenCode(older)
-    return Ending(older, agreed.withdrawn)
+    return Ending(older, agreed)
 
 
-def why_it_stays(older: PendingRedemption) -> str:
+def why_it_stays(older: PendingRedemption, *, reaches: bool) -> str:
+    """`reaches`: the till that was asked could take it off."""
     if older.state != State.ISSUED:
         return "Its open code has just ended otherwise. Look the member up again."
     if older.claimed_used_at is not None:
         return (
             f"A till said that a sale with the code {older.code} was completed. "
             "Wait until that sale has arrived, or ask a manager."
+        )
+    if not reaches:
+        return (
+            f"The code {older.code} is on a sale at another till: undo it there, or ask a manager."
         )
     return f"The code {older.code} is still on a sale. Take it off there first."
 

@@ -62,6 +62,16 @@ class EndsOpenCode(CannotRedeem):
         self.redemption = redemption
 
 
+class OpenCodeElsewhere(CannotRedeem):
+    """The open code that another one would end was made in another installation."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "There is an open code already, made at another point of sale: "
+            "undo it there, or ask a manager."
+        )
+
+
 class StillOnSale(CannotRedeem):
     """The code that another one is to end may still be taken, or was."""
 

@@ -183,6 +183,7 @@ class PendingRedemption(models.Model):
             models.Index(fields=["member", "state"], name="redemptions_of_a_member"),
             models.Index(Upper("code"), name="redemptions_by_code"),
             models.Index(fields=["sale"], name="redemptions_of_a_sale"),
+            models.Index(fields=["changed_at"], name="redemptions_changed_of_late"),
             # In the order in which the API lists them.
             models.Index(
                 fields=["installation", "-requested_at", "-id"], name="redemptions_newest_first"
@@ -400,6 +401,7 @@ def open_for(member_id: uuid.UUID) -> models.QuerySet[PendingRedemption]:
         PendingRedemption.objects.filter(standing(), member_id=member_id)
         .order_by("-requested_at")
         .only(
+            "installation_id",
             "member_id",
             "offer_name",
             "points",

@@ -16,6 +16,8 @@ from connectors.errors import NotFound, OutsideError
 from connectors.yotpo.client import Yotpo
 from connectors.yotpo.payloads import CodeRecord, HistoryItem
 from database.errors import AWAY
+from offers.catalogue import Kind
+from offers.pools import not_of_pool
 from redemptions.delayed import see_whether_gone
 from redemptions.evidence import Sight, has_code, is_anothers, is_ours, suspects
 from redemptions.life import end_lease
@@ -160,7 +162,16 @@ def read(engine: Yotpo, redemption: PendingRedemption) -> Reading:
             clear = False
     if not nothing_else_told(engine, redemption, {code for _, code in candidates}):
         clear = False
-    return Reading(tuple(candidates.values()), clear, sight.customer.history is not None)
+    ours = of_its_pool(redemption, list(candidates.values()))
+    return Reading(tuple(ours), clear, sight.customer.history is not None)
+
+
+def of_its_pool(redemption: PendingRedemption, found: list[CodeRecord]) -> list[CodeRecord]:
+    """A custom coupon's code comes from its offer's pool: another is no candidate."""
+    if redemption.offer_kind != Kind.CUSTOM or not found:
+        return found
+    strange = not_of_pool(redemption.offer_id, [record.code for record in found])
+    return [record for record in found if record.code not in strange]
 
 
 def proven(redemption: PendingRedemption) -> CodeRecord | None:

@@ -141,6 +141,15 @@ class Question(models.Model):
         return f"{self.get_by_display()} ({self.get_why_display()})"
 
 
+def find_answered(
+    code: str, *, by: str, engine_id: int | None, redemption_id: UUID | None
+) -> Question | None:
+    """What a manager answered of late about this very code. It can come again as another's."""
+    same = Q(redemption=redemption_id) if redemption_id else Q(redemption=None, engine_id=engine_id)
+    answered = Question.objects.filter(same, code=code, by=by, answered_at__gte=Now() - KEPT)
+    return answered.order_by("-answered_at").first()
+
+
 def ask_a_manager(
     installation: Installation,
     code: str,

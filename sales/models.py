@@ -73,6 +73,7 @@ class Sale(models.Model):
 
     class Meta:
         ordering: ClassVar = ["-recorded_at"]
+        indexes: ClassVar = [models.Index(fields=["recorded_at"], name="sales_recorded_of_late")]
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["installation", "pos_id"], name="a_sale_is_recorded_once"

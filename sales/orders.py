@@ -34,7 +34,7 @@ def tell_order(delivery: Delivery) -> None:
 
 def note_told(delivery: Delivery) -> None:
     """The engine took the order: the points of its delayed codes go now."""
-    delayed.note_told(delivery.key)
+    delayed.note_told(sale_of(delivery).order_id)
 
 
 def sale_of(delivery: Delivery) -> Sale:

@@ -62,6 +62,7 @@ def take(browser: Browser, panel: Panel, sandbox: Sandbox, state: State) -> None
     """Brought about once, then looked at in all ways."""
     sandbox.reset()
     panel.database.clear()
+    panel.database.delay_points(state.delayed)
     with browser.new_context(locale="en-US", reduced_motion="reduce") as context:
         page = context.new_page()
         page.set_viewport_size(ViewportSize(width=360, height=WIDTHS[360]))

@@ -6,6 +6,8 @@ from typing import Protocol
 from django.conf import settings
 from django.utils.module_loading import import_string
 
+from outbox.tasks import BACK
+
 
 class Engine(Protocol):
     """What the outbox needs of either."""
@@ -16,8 +18,11 @@ class Engine(Protocol):
     def run_waiting(self) -> None:
         """Run what is due now, one after the other, and come back."""
 
-    def waiting(self, at_most: int) -> int:
-        """How many tasks could be run now; counts no further than `at_most`."""
+    def waiting(self, at_most: int, priority: int = BACK) -> int:
+        """How many tasks of that priority, or a higher one, could be run now.
+
+        Counts no further than `at_most`.
+        """
 
     def prune(self) -> int:
         """Delete what ended, and what a dead process left behind. How many."""

@@ -15,6 +15,8 @@ from django_tasks_db.management.commands.db_worker import Worker
 from django_tasks_db.models import DBTaskResult
 from django_tasks_db.utils import exclusive_transaction
 
+from outbox.tasks import BACK
+
 log = structlog.get_logger(__name__)
 
 LOOK_EVERY_SECONDS = 0.1
@@ -58,8 +60,9 @@ class Embedded:
         while (task := take(self._worker.worker_id)) is not None:
             self._worker.run_task(task)
 
-    def waiting(self, at_most: int) -> int:
-        return int(DBTaskResult.objects.ready().order_by()[:at_most].count())
+    def waiting(self, at_most: int, priority: int = BACK) -> int:
+        ready = DBTaskResult.objects.ready().filter(priority__gte=priority)
+        return int(ready.order_by()[:at_most].count())
 
     def prune(self) -> int:
         ended = Q(finished_at__lte=Now() - KEPT_FOR)

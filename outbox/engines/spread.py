@@ -8,6 +8,8 @@ from django.db import connection
 from procrastinate.contrib.django import app
 from procrastinate.jobs import DeleteJobCondition
 
+from outbox.tasks import BACK
+
 # A worker tells every ten seconds that it lives.
 DEAD_AFTER_SECONDS = 60
 # What ended is deleted by the worker itself; these are left behind by workers that died.
@@ -18,7 +20,7 @@ PRUNE = """
 """
 WAITING = """
     SELECT count(*) FROM (SELECT 1 FROM procrastinate_jobs WHERE status = 'todo'
-        AND (scheduled_at IS NULL OR scheduled_at <= NOW()) LIMIT %s) AS ready
+        AND priority >= %s AND (scheduled_at IS NULL OR scheduled_at <= NOW()) LIMIT %s) AS ready
 """
 
 
@@ -29,9 +31,9 @@ class Spread:
     def run_waiting(self) -> None:
         asyncio.run(self._run(wait=False, concurrency=1))
 
-    def waiting(self, at_most: int) -> int:
+    def waiting(self, at_most: int, priority: int = BACK) -> int:
         with connection.cursor() as cursor:
-            cursor.execute(WAITING, [at_most])
+            cursor.execute(WAITING, [priority, at_most])
             return int(cursor.fetchone()[0])
 
     def prune(self) -> int:

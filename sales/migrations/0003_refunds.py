@@ -11,7 +11,7 @@ import database.encryption
 class Migration(migrations.Migration):
     dependencies = [
         ("members", "0002_enrolment"),
-        ("sales", "0002_order_ids"),
+        ("sales", "0003_recorded_of_late"),
         ("stores", "0005_delayed_deduction"),
     ]
 

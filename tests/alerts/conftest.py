@@ -1,6 +1,7 @@
 from collections.abc import Callable, Iterator
 
 import pytest
+from django.db import connection
 from django.db.models.functions import Now
 
 from alerts.watching import watch
@@ -20,6 +21,12 @@ def present() -> list[Condition]:
 
 def broken() -> list[Condition]:
     raise RuntimeError("a bug")
+
+
+def misasked() -> list[Condition]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM nowhere")
+    return []
 
 
 @pytest.fixture

@@ -214,6 +214,7 @@ class TestInside:
             *("100.64.0.1", "224.0.0.1", "255.255.255.255", "240.0.0.1", "192.0.2.1"),
             *("::1", "::", "fe80::1", "fc00::1", "fec0::1", "ff02::1", "2001:db8::1"),
             *("::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::"),
+            "64:ff9b:1::7f00:1",
         ],
     )
     def test_none_of_these(self, settings, address):
@@ -254,6 +255,19 @@ class TestInside:
             post("https://hooks.example.com/", b"{}", {})
         assert asked == ["hooks.example.com"]
         assert called == [("127.0.0.1", 443)]
+
+    def test_the_next_address_is_tried_where_the_first_is_not_there(self, receiver, monkeypatch):
+        resolves_to(monkeypatch, ["127.0.0.9", "127.0.0.1"])
+        connect = posting.socket.create_connection
+
+        def one_is_down(address, seconds):
+            if address[0] == "127.0.0.9":
+                raise ConnectionRefusedError
+            return connect(address, seconds)
+
+        monkeypatch.setattr(posting.socket, "create_connection", one_is_down)
+        post(url_of(receiver, "hooks.example.com"), b"{}", {})
+        assert len(receiver.got) == 1
 
     def test_the_certificate_must_be_of_the_name_and_not_of_the_address(
         self, receiver, monkeypatch, tmp_path

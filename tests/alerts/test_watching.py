@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -13,6 +13,7 @@ from django.utils import timezone
 from alerts.models import Alert, Mute, Recipient, State
 from alerts.watching import KEPT, prune, set_aside, watch
 from audit.models import Entry
+from database.conditions import Condition
 from outbox.models import Delivery
 from stores.models import Installation
 from tests.alerts.conftest import low
@@ -60,6 +61,14 @@ def test_two_of_one_kind_and_subject_are_added_up(look):
 
     alert = Alert.objects.get()
     assert (alert.count, alert.since) == (5, early)
+
+
+def test_one_whose_subject_is_too_long_to_be_kept_whole_is_one_alert(look):
+    told = look(low("x" * 300))
+    again = look(low("x" * 300))
+
+    assert states() == [("x" * 200, "open")]
+    assert (len(told), again) == (1, [])
 
 
 def test_what_is_gone_clears_by_itself_and_comes_back_as_a_new_one(look):
@@ -125,6 +134,28 @@ def test_what_is_set_aside_comes_back_when_it_grows(look):
     assert states() == [("7", "set_aside")]
     assert len(look(low(count=3))) == 1
     assert states() == [("7", "open")]
+
+
+def test_it_grows_from_the_fewest_that_were_left(look):
+    """Three were seen to; one of those is left, and another one came."""
+    look(low(count=3))
+    set_aside(Alert.objects.all())
+    assert look(low(count=1)) == []
+    assert len(look(low(count=2))) == 1
+    assert states() == [("7", "open")]
+
+
+def test_what_a_row_cannot_hold_is_cut_and_stays_one_alert(look):
+    long = low("7" * 300, path="/" + "x" * 600)
+    assert len(look(long)) == 1
+    assert look(long) == []
+    alert = Alert.objects.get()
+    assert (alert.gone_since, len(alert.subject), len(alert.path)) == (None, 200, 500)
+
+
+def test_words_are_one_line_of_a_mail(look):
+    look(Condition(kind="pool.low", subject="7", words="Tote\r\n- All is well\x85now"))
+    assert Alert.objects.get().words == "Tote - All is well now"
 
 
 def test_what_is_gone_is_cleared_when_it_is_set_aside(look, settings):
@@ -228,6 +259,38 @@ class TestAdmin:
             answer = boss.post("/admin/alerts/recipient/add/", form)
             assert answer.status_code == 200, address
         assert not Recipient.objects.exists()
+
+    def test_a_recipients_mail_is_one_address_on_one_line(self, boss):
+        for address in (
+            "nobody",
+            "a@example.com, b@example.com",
+            "a@example.com\nBcc: b@example.com",
+        ):
+            form = {"label": "X", "email": address, "url": "", "is_active": "on"}
+            answer = boss.post("/admin/alerts/recipient/add/", form)
+            assert "email" in answer.context["adminform"].form.errors, address
+
+    def test_who_may_only_look_sees_no_address_and_no_secret(self, boss):
+        url = "https://hooks.example.com/services/bearer-of-it-may-post"
+        form = {"label": "Desk", "email": "", "url": url, "is_active": "on"}
+        assert boss.post("/admin/alerts/recipient/add/", form).status_code == 302
+        desk = Recipient.objects.get()
+        page = f"/admin/alerts/recipient/{desk.pk}/change/"
+        assert desk.secret in boss.get(page).content.decode()
+        clerk = User.objects.create(username="clerk", is_staff=True)
+        clerk.user_permissions.add(Permission.objects.get(codename="view_recipient"))
+        boss.force_login(clerk)
+        shown = boss.get(page).content.decode()
+        assert "Desk" in shown
+        assert not any(word in shown for word in (desk.secret, "bearer-of-it"))
+        assert "bearer-of-it" not in str(list(Entry.objects.values()))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_watch_with_a_wrong_query_silences_no_other(look, settings):
+    settings.ALERT_WATCHES = ["tests.alerts.conftest.misasked", *settings.ALERT_WATCHES]
+    assert len(look(low())) == 1
+    assert set(Alert.objects.values_list("kind", flat=True)) == {"pool.low", "watch.failed"}
 
 
 @pytest.mark.django_db(transaction=True)

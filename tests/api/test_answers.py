@@ -305,6 +305,14 @@ def one_at_a_time(stage: Stage) -> HttpResponse:
     return stage.ask(REDEEM)
 
 
+@tells(REDEEM, "open-code-elsewhere")
+def one_of_another_installation(stage: Stage) -> HttpResponse:
+    delayed_code(stage)
+    elsewhere = Installation.objects.create(name="Kiosk")
+    PendingRedemption.objects.update(installation=elsewhere)
+    return stage.ask(REDEEM)
+
+
 @tells(REDEEM, "not-withdrawn")
 def ending_what_was_sold(stage: Stage) -> HttpResponse:
     older = delayed_code(stage)

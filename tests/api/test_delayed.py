@@ -54,6 +54,17 @@ def test_one_that_a_till_saw_sold_is_not_ended(pos: Pos) -> None:
     assert PendingRedemption.objects.get().state == State.ISSUED
 
 
+def test_another_installations_code_is_not_ended(pos: Pos) -> None:
+    made = pos.redeem("one").json()
+    elsewhere = Installation.objects.create(name="Kiosk", delayed_deduction=True)
+    PendingRedemption.objects.update(installation=elsewhere)
+    for body in ({}, {"ends": made["id"]}):
+        refused = pos.redeem(f"two {body}", **FEW, **body)
+        assert (refused.status_code, kind(refused)) == (409, "open-code-elsewhere")
+        assert made["code"] not in refused.content.decode()
+    assert PendingRedemption.objects.get().state == State.ISSUED
+
+
 def test_giving_back_ends_it_at_once(pos: Pos, sandbox: Sandbox) -> None:
     made = pos.redeem("one").json()
     answer = pos.post(f"redemptions/{made['id']}/reverse", {"withdrawn": True})

@@ -28,7 +28,8 @@ HISTORY = {"with_history": "true"}
 class State:
     """`says` and `then` are for the docs: what stands there, and what to do next.
 
-    `provokes` is what the browser complains of on the way (see the mark of that name).
+    `provokes` is what the browser complains of on the way (see the mark of that name). `delayed`:
+    where points go with the order.
     """
 
     name: str
@@ -36,6 +37,7 @@ class State:
     then: str
     reach: Reach
     provokes: tuple[int | str, ...] = ()
+    delayed: bool = False
 
     @property
     def title(self) -> str:
@@ -45,9 +47,11 @@ class State:
 STATES: dict[str, State] = {}
 
 
-def state(says: str, then: str, *provokes: int | str) -> Callable[[Reach], Reach]:
+def state(
+    says: str, then: str, *provokes: int | str, delayed: bool = False
+) -> Callable[[Reach], Reach]:
     def add(reach: Reach) -> Reach:
-        STATES[reach.__name__] = State(reach.__name__, says, then, reach, provokes)
+        STATES[reach.__name__] = State(reach.__name__, says, then, reach, provokes, delayed)
         return reach
 
     return add
@@ -195,6 +199,39 @@ def code_open_already(till: Till, _sandbox: Sandbox) -> None:
     till.redeemed("$5 off")
     till.expect_points("24,500")
     till.choose("$5 off")
+
+
+@state(
+    "A code whose points go when the sale is complete. Until then they are set aside.",
+    "Put the code on the sale. Press Undo if it is not wanted after all: no points have gone.",
+    delayed=True,
+)
+def delayed_code_shown(till: Till, _sandbox: Sandbox) -> None:
+    till.look_up_mara()
+    till.redeemed("$5 off")
+    expect(till.member).to_contain_text("140 can be spent")
+
+
+@state(
+    "Another such code would end the one that is open, and count on its points.",
+    "Press Show that code, or End it and redeem if the customer wants the other one instead.",
+    delayed=True,
+)
+def delayed_code_open_already(till: Till, sandbox: Sandbox) -> None:
+    delayed_code_shown(till, sandbox)
+    till.choose("$5 off")
+
+
+@state(
+    "The code was ended; no points had gone for it.",
+    "Redeem something else, or press Next customer.",
+    delayed=True,
+)
+def code_ended(till: Till, sandbox: Sandbox) -> None:
+    delayed_code_shown(till, sandbox)
+    till.undo()
+    expect(till.coupon).to_contain_text("No points were taken")
+    expect(till.member).not_to_contain_text("can be spent")
 
 
 @state(

@@ -232,13 +232,14 @@ def test_another_code_ends_the_one_whose_points_wait_for_the_sale(
 ):
     policy = "UPDATE stores_installation SET delayed_deduction = ? WHERE id = ?"
     database.execute(policy, True, installed.id)
-    older = with_mara.panel.redeemed("Points for dollars", points="64")
-    expect(with_mara.panel.coupon).to_contain_text("64 points go when the sale is complete")
+    older = with_mara.panel.redeemed("Points for dollars", points="200")
+    expect(with_mara.panel.coupon).to_contain_text("200 points go when the sale is complete")
     expect(with_mara.panel.coupon).to_contain_text("It is on the sale.")
-    expect(with_mara.panel.member).to_contain_text("576 can be spent")
+    expect(with_mara.panel.member).to_contain_text("440 can be spent")
 
     dialog = with_mara.panel.choose("$5 off")
     expect(dialog).to_contain_text(f"This ends code {older}")
+    expect(dialog).to_contain_text("140 will be left")
     dialog.get_by_role("button", name="End it and redeem").click()
 
     expect(with_mara.panel.code).not_to_have_text(older)

@@ -15,6 +15,7 @@ from tests.browser.axe import complaints
 from tests.browser.fit import expect_it_fits
 from tests.browser.states import CANCELLATION, MARA, NEW, RUTH, RUTHS_NAME, STATES
 from tests.browser.till import Till
+from tests.support.servers import Panel
 
 pytestmark = pytest.mark.browser
 
@@ -34,10 +35,15 @@ AS_IT_IS = {"color_scheme": "light", "contrast": "no-preference", "forced_colors
 
 @pytest.fixture(autouse=True)
 def _reached(
-    request: pytest.FixtureRequest, till: Till, sandbox: Sandbox, viewport: ViewportSize
+    request: pytest.FixtureRequest,
+    till: Till,
+    panel: Panel,
+    sandbox: Sandbox,
+    viewport: ViewportSize,
 ) -> None:
     """The till is in the state that the test is named for, and that is fit to be seen."""
     name = request.node.originalname.removeprefix("test_")
+    panel.database.delay_points(STATES[name].delayed)
     STATES[name].reach(till, sandbox)
     found = [line for look in LOOKS for line in complaints_in(till.page, look)]
     assert not found, "\n".join(found)
@@ -214,6 +220,28 @@ def test_code_open_already(till: Till, sandbox: Sandbox):
     expect(till.dialog).to_have_count(0)
     expect(till.code).to_have_text(made["code"])
     assert len(sandbox.redemptions()) == 1
+
+
+def test_delayed_code_shown(till: Till, sandbox: Sandbox):
+    till.shown_code()
+    expect(till.spoken).to_contain_text("500 points go when the sale is complete")
+    expect(till.member).to_contain_text("500 points of them wait for a sale")
+    assert sandbox.balance(MARA) == 640
+
+
+def test_delayed_code_open_already(till: Till, sandbox: Sandbox):
+    (made,) = sandbox.redemptions()
+    expect(till.dialog).to_contain_text(f"This ends code {made['code']}")
+    expect(till.dialog).to_contain_text("140 will be left")
+    till.dialog.get_by_role("button", name="End it and redeem").click()
+    expect(till.code).not_to_have_text(made["code"])
+    assert sandbox.balance(MARA) == 640
+
+
+def test_code_ended(till: Till, sandbox: Sandbox):
+    expect(till.coupon).to_contain_text("The code no longer counts.")
+    till.redeemed("$5 off")
+    assert sandbox.balance(MARA) == 640
 
 
 @pytest.mark.provokes(422)

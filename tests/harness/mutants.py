@@ -405,6 +405,42 @@ MUTANTS = [
         ),
     ),
     Mutant(
+        "delayed: points are set aside until the sale alone",
+        "A redemption, 5: points available are the balance less open delayed points",
+        "points_that_were_sold_and_have_not_gone_yet",
+        (
+            Change(
+                "redemptions/models.py",
+                "STILL_TO_GO = (Deduction.DUE, Deduction.TOLD)",
+                "STILL_TO_GO: tuple[Deduction, ...] = ()",
+            ),
+        ),
+    ),
+    Mutant(
+        "delayed: another code ends nothing",
+        "A redemption, 2: at most one open delayed one",
+        "points_that_are_set_aside",
+        (
+            Change(
+                "redemptions/actions.py",
+                "                ending.carry_out(by)\n",
+                "                pass\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "delayed: ended by an approved cancellation",
+        "A redemption, 5: it is never sent to approve-cancellation",
+        "sale_of_a_delayed_code_that_was_undone",
+        (
+            Change(
+                "redemptions/models.py",
+                "        to = State.CANCELLED if self.delayed else State.REVERSING\n",
+                "        to = State.REVERSING\n",
+            ),
+        ),
+    ),
+    Mutant(
         "a refund beyond what is left",
         "A sale, a refund: beyond what is left is refused",
         "refunds_in_parts",

@@ -370,6 +370,19 @@ def points_that_are_set_aside(it: Script) -> None:
 
 
 @script(delayed=True)
+def points_that_were_sold_and_have_not_gone_yet(it: Script) -> None:
+    """The engine has not taken the order, so it shows them still: they buy nothing else."""
+    code = it.code()
+    sale = it.new_sale(code)
+    met = it.hold_call(ORDER, "throttle", retry_after=3, match={"order_id": sale})
+    it.sell_one(sale)
+    met()
+    body = {"member": {"id": it.member}, "offer_id": BY_POINTS, "points": it.opening}
+    it.must_be(it.pos.insist("redemptions", body, it.new_key()).problem, "wrong-points")
+    it.must_end = {code.id: "used"}
+
+
+@script(delayed=True)
 def delayed_code_that_the_engine_ended(it: Script) -> None:
     """A sale of it takes no points: a manager must know, whichever was heard of first."""
     code = it.code()

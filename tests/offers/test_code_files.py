@@ -40,6 +40,19 @@ def test_what_is_left_out_is_named_by_its_line_and_nothing_is_lost():
     assert not any("AB-1" in left.why.upper() for left in file.left_out)
 
 
+def test_no_code_is_a_formula():
+    file = read_codes(b'AB-1\n=HYPERLINK(1)\n+1\n-1\n@SUM\n"=""007"""\n')
+    assert list(file.codes) == ["AB-1"]
+    assert [left.line for left in file.left_out] == [2, 3, 4, 5, 6]
+    assert {left.why[:14] for left in file.left_out} == {"It begins with"}
+
+
+def test_of_two_codes_in_one_line_none_is_picked():
+    file = read_codes(b"AB-1\nCD-2,EF-3\nGH-4,\n")
+    assert list(file.codes) == ["AB-1", "GH-4"]
+    assert [(left.line, left.why[:9]) for left in file.left_out] == [(2, "Two codes")]
+
+
 @pytest.mark.parametrize(
     ("raw", "words"),
     [
@@ -48,8 +61,9 @@ def test_what_is_left_out_is_named_by_its_line_and_nothing_is_lost():
         (b"caf\xe9\n", "UTF-8"),
         (b"x" * 10_000_001, "larger"),
         ("\n".join(f"C{n}" for n in range(MOST_CODES + 1)).encode(), "split"),
+        (b"A-1\n" + b"x x\n" * MOST_CODES, "split"),
     ],
-    ids=["columns", "odd bytes", "latin-1", "large", "many"],
+    ids=["columns", "odd bytes", "latin-1", "large", "many", "many flaws"],
 )
 def test_what_cannot_be_read_at_all_says_why(raw, words):
     with pytest.raises(Unreadable, match=words):

@@ -1,17 +1,30 @@
 """Codes on their way to the engine, over real sockets: cut, sent, lost, killed, resumed."""
 
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
 import pytest
+from django.db import connection
 from django.db.models.functions import Now
 
 from audit.models import Entry
 from audit.record import By, Who
 from connectors.limits import Limits
 from offers import filling
-from offers.filling import CannotUpload, discard, keep, send, settle
-from offers.models import Code, Part, Pool
-from offers.pools import was_uploaded
+from offers.filling import (
+    PREVIEW_DAYS,
+    CannotUpload,
+    discard,
+    discard_old_previews,
+    keep,
+    send,
+    settle,
+)
+from offers.models import Batch, Code, Part, Pool
+from offers.pools import not_of_pool
 from outbox import limits
 from outbox.models import Attempt, Delivery
+from outbox.states import Reason, State
 from outbox.sweeper import sweep
 from outbox.worker import deliver
 
@@ -78,15 +91,16 @@ def test_25_000_codes_go_in_three_calls(pool, engine, sandbox):
     assert {part.codes for part in Part.objects.all()} == {""}
 
 
-def test_whether_a_code_is_of_a_pool(pool, settings):
+def test_whether_a_code_is_of_a_pool(pool, settings, django_assert_num_queries):
     sent(pool)
-    assert was_uploaded(TOTE, "t-00000") is True
-    assert was_uploaded(TOTE, "OTHER") is None  # somebody may have uploaded it elsewhere
+    codes = ["t-00000", "OTHER"]
+    assert not_of_pool(TOTE, codes) == set()  # somebody may have uploaded it elsewhere
     Pool.objects.update(ours_alone=True)
-    assert was_uploaded(TOTE, "OTHER") is False
-    assert was_uploaded(8, "T-00000") is None
+    with django_assert_num_queries(1):
+        assert not_of_pool(TOTE, codes) == {"OTHER"}
+    assert not_of_pool(8, codes) == set()
     settings.BLIND_INDEX_KEY = "another key of enough characters for it"
-    assert was_uploaded(TOTE, "T-00000") is None
+    assert not_of_pool(TOTE, codes) == set()
 
 
 def test_nothing_is_sent_before_somebody_says_so(pool, sandbox):
@@ -120,6 +134,40 @@ def test_codes_of_earlier_batches_and_of_other_offers_are_reported(pool):
     assert (line, other_line) == (2, 3)
     assert "for this offer" in why
     assert "for another offer, Mug" in other_why
+
+
+def test_what_was_only_looked_at_is_not_called_sent(pool):
+    keep(pool, "first.csv", b"A-1\n", BY)
+    with pytest.raises(CannotUpload, match=r"not sent yet: send or discard the batch first\.csv"):
+        keep(pool, "again.csv", b"A-1\n", BY)
+
+
+def test_what_nobody_sends_is_discarded_after_a_week(pool):
+    old, under_way = keep(pool, "old.csv", b"A-1\n", BY), sent(pool)
+    Batch.objects.update(uploaded_at=Now() - timedelta(days=PREVIEW_DAYS, seconds=1))
+    new = keep(pool, "new.csv", b"A-2\n", BY)
+    discard_old_previews()
+    assert set(Batch.objects.values_list("pk", flat=True)) == {under_way.pk, new.pk}
+    (entry,) = Entry.objects.filter(act="codes.discarded")
+    assert (entry.who, entry.before["file"]) == ("worker", "old.csv")
+    assert keep(pool, "old.csv", b"A-1\n", BY).pk != old.pk
+
+
+def test_two_uploads_of_the_same_codes_side_by_side(pool):
+    """In opposite orders, so that each could wait for a row of the other's."""
+    codes = [f"T-{n:05}" for n in range(12_000)]
+
+    def upload(order):
+        try:
+            return keep(pool, "codes.csv", "\n".join(codes[::order]).encode(), BY).size
+        except CannotUpload:
+            return 0
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as people:
+        assert sorted(people.map(upload, (1, -1))) == [0, 12_000]
+    assert Code.objects.count() == 12_000
 
 
 def test_a_file_without_a_new_code_keeps_nothing(pool):
@@ -204,6 +252,26 @@ def test_a_person_may_say_that_they_are_there(pool, engine, sandbox):
     assert states() == ["done"]
     assert uploads(sandbox) == 1
     assert not settle(part, Part.Word.THERE, BY)
+
+
+def test_a_word_that_is_not_taken_up_does_not_count(pool, engine, sandbox):
+    """Of two managers who say the opposite only the first one's word counts."""
+    sandbox.fault(UPLOAD, "drop_after")
+    batch = sent(pool)
+    step()
+    Delivery.objects.update(state=State.PARKED, parked_reason=Reason.CANNOT_TELL)
+    waits = Delivery.objects.get()
+    Delivery.objects.create(
+        kind=waits.kind,
+        key="another part",
+        flight=waits.flight,
+        state=State.VERIFYING,
+        attempts=1,
+        payload=waits.payload,
+    )
+    assert not settle(batch.parts.get(), Part.Word.MISSING, BY)
+    assert batch.parts.get().word == Part.Word.NONE
+    assert not Entry.objects.filter(act="codes.settled").exists()
 
 
 def test_what_the_engine_refuses_is_parked_with_its_words(db, engine, sandbox):

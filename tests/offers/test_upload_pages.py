@@ -1,14 +1,16 @@
 """Managers upload codes: they see what was read, then send it; and so does a command."""
 
+import sys
 from io import StringIO
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from django.test import Client
 
 from audit.models import Entry
+from offers.management.commands import upload_codes
 from offers.models import Batch, Code, Pool
 from outbox.models import Delivery
 from outbox.states import Reason, State
@@ -97,6 +99,15 @@ def test_who_may_only_look_uploads_nothing(pool):
     assert not Batch.objects.exists()
 
 
+def test_who_may_upload_sees_what_was_read(pool):
+    client, clerk = Client(), User.objects.create(username="clerk", is_staff=True)
+    clerk.user_permissions.add(Permission.objects.get(codename="upload_codes"))
+    client.force_login(clerk)
+    page = upload(client, pool, b"A-1\n")["Location"]
+    assert "Send to the engine" in client.get(page).content.decode()
+    assert client.get("/admin/outbox/delivery/").status_code == 403
+
+
 def run(*args):
     out = StringIO()
     call_command("upload_codes", *args, stdout=out)
@@ -113,6 +124,24 @@ def test_the_command_sends_a_file(tmp_path):
     assert Delivery.objects.count() == 1
     with pytest.raises(CommandError, match="No new codes"):
         run("90140", str(file))
+
+
+def test_a_command_that_fails_leaves_nothing(tmp_path, monkeypatch):
+    """Killed between reading and sending, say: it can be run again."""
+    file = tmp_path / "codes.csv"
+    file.write_text("A-1\n")
+    empty = tmp_path / "none.csv"
+    empty.write_text("\n")
+    with monkeypatch.context() as patched:
+        patched.setattr(upload_codes, "send", lambda *_: sys.exit(9))
+        with pytest.raises(SystemExit):
+            run("90140", str(file))
+    with pytest.raises(CommandError, match="empty"):
+        run("7", str(empty))
+    with pytest.raises(CommandError, match="greater than or equal to 1"):
+        run("-7", str(file))
+    assert not (Batch.objects.exists() or Code.objects.exists() or Pool.objects.exists())
+    assert "on their way" in run("90140", str(file))
 
 
 def test_a_dry_run_keeps_nothing(tmp_path):

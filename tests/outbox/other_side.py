@@ -67,6 +67,7 @@ def routes_to(side: OtherSide) -> dict[str, Route]:
         "adjustment": Route(**ends, seen=side.seen, one_in_flight_by=member),
         "noted": Route(**ends, before=side.before, seen=side.seen),
         "blind": Route(**ends),
+        "reading": Route(**ends, in_the_back=True),
         "blind_keyed": Route(**ends, idempotent=True),
     }
 

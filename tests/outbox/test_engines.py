@@ -67,6 +67,16 @@ class TestAWakeUp:
         engine.run_waiting()
         assert side.calls == ["cancel", "1"]
 
+    def test_for_one_in_the_back_comes_last_however_many_there_are(self, engine, promise, side):
+        with transaction.atomic():
+            for number in range(500):
+                enqueue(kind="reading", key=f"r{number}", installation_id="shop", payload={})
+        promise(key="1")
+        promise(key="cancel", urgent=True)
+        side.meanwhile = lambda _delivery: Delivery.objects.filter(kind="reading").delete()
+        engine.run_waiting()
+        assert side.calls == ["cancel", "1"]
+
     def test_comes_again_when_it_is_time(self, engine, promise, side):
         side.says = [Throttled("shop", "POST", "/orders", wait=0.5)]
         promise(key="1")
@@ -128,6 +138,16 @@ class TestTheSweeper:
         Delivery.objects.update(due_at=Now() - LONG, woken_at=None)
         assert [wake_silent() for _ in range(3)] == [5, 0, 0]
         assert A_SWEEP > 5
+
+    def test_those_in_the_back_take_no_room_from_the_others(self, engine, promise, monkeypatch):
+        monkeypatch.setattr(sweeper, "A_SWEEP", 5)
+        silent = [promise(kind="reading") for _ in range(9)] + [promise() for _ in range(3)]
+        forget_wake_ups(engine)
+        late = {"due_at": Now() - LONG, "woken_at": None}
+        Delivery.objects.filter(kind="reading").update(**late)
+        assert wake_silent() == 5
+        Delivery.objects.filter(pk__in=[one.pk for one in silent[9:]]).update(**late)
+        assert wake_silent() == 3
 
     def test_wakes_nothing_that_is_held_back(self, promise):
         for key in "12":

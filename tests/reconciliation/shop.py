@@ -337,6 +337,21 @@ def not_at_engine(scene: Scene) -> tuple[Acts, Any]:
     )
 
 
+def code_elsewhere(scene: Scene) -> tuple[Acts, Any]:
+    """The code that we hold is somebody else's at the engine, whom we never met."""
+    somebody = f"stranger{scene.number}@example.com"
+    acts = [
+        {"do": "member", "email": somebody, "points": 2000, "ago": SALE},
+        scene.redeem(email=somebody),
+    ]
+
+    def write(book: Book, member: Member, answers: list[Any]) -> None:
+        facts = {"code": answers[3]["code"], "engine_id": 1_000_000 + scene.number}
+        book.redemption(member, State.ISSUED, **facts)
+
+    return acts, write
+
+
 def not_given_back(scene: Scene) -> tuple[Acts, Any]:
     acts = [scene.redeem(), scene.cancel(switches={"first_cancellation": "ignore"})]
     return acts, lambda book, member, answers: reversed_row(book, member, answers[2], BALANCE)
@@ -410,6 +425,7 @@ DIFFERENT: dict[Any, Kind] = {
     late_commit: Kind.LATE_COMMIT,
     unknown_code: Kind.UNKNOWN_CODE,
     not_at_engine: Kind.NOT_AT_ENGINE,
+    code_elsewhere: Kind.CODE_ELSEWHERE,
     not_given_back: Kind.NOT_GIVEN_BACK,
     given_back_twice: Kind.GIVEN_BACK_TWICE,
     given_back_unasked: Kind.GIVEN_BACK_UNASKED,

@@ -8,6 +8,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from audit.models import Entry
 from audit.record import By, Who
@@ -20,6 +21,7 @@ from reconciliation.repairs import CannotRepair, confirm, dismiss, preview
 from reconciliation.watch import watch_differences
 from redemptions.models import PendingRedemption
 from redemptions.settling import see_to_all
+from redemptions.states import Deduction
 from redemptions.states import State as Redeemed
 from sales.models import Sale
 from tests.reconciliation import shop
@@ -123,14 +125,38 @@ def test_a_code_that_nobody_holds_is_taken_in_and_given_back(
     assert not Difference.objects.exclude(pk=difference.pk).exists()
 
 
+def delayed_code(difference: Difference) -> PendingRedemption:
+    """Used in the order that is sent again: it took no points before."""
+    sale = Sale.objects.get(pk=Delivery.objects.get(kind="order-again").payload["sale"])
+    return PendingRedemption.objects.create(
+        installation=sale.installation,
+        member=difference.member,
+        act_key="delayed",
+        offer_id=1,
+        offer_name="$5 off",
+        offer_kind="fixed",
+        points=500,
+        state=Redeemed.USED,
+        code="LP-DELAYED",
+        delayed=True,
+        deduction=Deduction.MISSING,
+        sale=sale.order_id,
+        sold_at=timezone.now(),
+    )
+
+
 def test_an_order_that_was_not_processed_is_sent_again(lived, manager, deliveries, sandbox, engine):
     difference = lived(shop.order_not_processed, Kind.ORDER_NOT_PROCESSED)
     repair(manager, difference)
+    code = delayed_code(difference)
     assert Delivery.objects.filter(kind="order-again", state__in=UNFINISHED).count() == 1
     deliveries()
     difference.refresh_from_db()
     assert difference.state == State.REPAIRED
     assert sandbox.balance("member1@example.com") == 2000 + 42 + 42
+    code.refresh_from_db()
+    assert code.deduction == Deduction.TOLD
+    code.delete()
     assert read_again(engine, difference).state == State.REPAIRED
 
 
@@ -219,6 +245,38 @@ def test_a_correction_is_not_sent_where_the_points_came_back_meanwhile(
     assert difference.state == State.GONE
     assert sandbox.balance("member1@example.com") == 2000 + 42
     assert Delivery.objects.get(kind="correction").state == "withdrawn"
+
+
+def test_one_that_was_withdrawn_can_be_made_after_all(lived, manager, deliveries, sandbox, engine):
+    """When it was to be sent, the engine showed other points than were agreed to."""
+    difference = lived(shop.not_given_back, Kind.NOT_GIVEN_BACK)
+    repair(manager, difference)
+    Delivery.objects.filter(kind="correction").update(payload=facts(difference, points=1))
+    deliveries()
+    difference.refresh_from_db()
+    assert difference.state == State.OPEN
+    assert Delivery.objects.get(kind="correction").state == "withdrawn"
+    repair(manager, difference)
+    deliveries()
+    difference.refresh_from_db()
+    assert difference.state == State.REPAIRED
+    assert sandbox.balance("member1@example.com") == 2000 + 42
+
+
+def facts(difference: Difference, points: int):
+    return {"difference": difference.pk, "member": str(difference.member_id), "points": points}
+
+
+def test_a_repair_is_not_begun_beside_one_that_is_under_way(lived, manager, deliveries):
+    difference = lived(shop.not_given_back, Kind.NOT_GIVEN_BACK)
+    repair(manager, difference)
+    Difference.objects.update(state=State.OPEN)
+    page = repair(manager, difference).content.decode()
+    assert "An earlier repair is still under way" in page
+    assert difference.state == State.OPEN
+    deliveries()
+    difference.refresh_from_db()
+    assert difference.state == State.REPAIRED
 
 
 def test_points_that_come_back_after_their_correction_are_taken_again(

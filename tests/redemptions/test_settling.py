@@ -13,6 +13,7 @@ from django.utils import timezone
 from connectors.errors import NotFound
 from connectors.yotpo.payloads import CodeRecord, Customer
 from members.models import Member
+from offers.models import Batch, Code, Part, Pool, index_of
 from redemptions import settling
 from redemptions.actions import redeem
 from redemptions.evidence import Sight, given_back, has_code, is_ours, skew_of, suspects
@@ -99,6 +100,24 @@ def test_nobody_reads_again_within_the_pause(engine, sandbox, lost):
     see_to(engine, redemption)
 
     assert sandbox.call_counts()[HISTORY] == before
+
+
+@pytest.mark.parametrize("ours_alone", [True, False])
+def test_a_code_that_is_not_of_the_offers_pool_is_no_candidate(engine, sandbox, lost, ours_alone):
+    redemption = lost(offer_id=TOTE)
+    made = sandbox.redemptions()[-1]
+    sandbox.redeem_online(MARA, TOTE)
+    pool = Pool.objects.create(option_id=TOTE, name="Tote bag voucher", ours_alone=ours_alone)
+    batch = Batch.objects.create(pool=pool, name="codes.csv", size=1, sent_at=timezone.now())
+    part = Part.objects.create(batch=batch, number=1, size=1)
+    Code.objects.create(index=index_of(made["code"]), part=part)
+
+    see_to(engine, redemption)
+
+    if ours_alone:
+        assert (redemption.state, redemption.code) == (State.ISSUED, made["code"])
+    else:
+        assert (redemption.state, redemption.reason) == (State.DISPUTED, Reason.TWO_CANDIDATES)
 
 
 def test_two_candidates_are_a_managers_matter(engine, sandbox, lost):

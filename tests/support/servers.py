@@ -88,8 +88,13 @@ class Database:
         return at.strftime("%Y-%m-%d %H:%M:%S.%f") if self.is_sqlite else at
 
     def clear(self) -> None:
-        """No redemption is left over from another test."""
+        """No redemption is left over from another test, and points go at once."""
         self.execute("DELETE FROM redemptions_pendingredemption")
+        self.delay_points(False)
+
+    def delay_points(self, delayed: bool) -> None:
+        """Whether points go with the order, everywhere."""
+        self.execute("UPDATE stores_installation SET delayed_deduction = ?", delayed)
 
     def states(self) -> list[str]:
         rows = self.execute("SELECT state FROM redemptions_pendingredemption ORDER BY requested_at")

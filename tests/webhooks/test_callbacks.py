@@ -17,7 +17,7 @@ from redemptions.errors import NoLongerCounts
 from redemptions.models import PendingRedemption, Question, ToldCode
 from redemptions.settling import see_to
 from redemptions.states import Reason, State
-from redemptions.told import watch_questions
+from redemptions.told import answer, watch_questions
 from redemptions.use import use
 from tests.webhooks.conftest import handle_all
 from tests.webhooks.examples import ASKED, CANCEL_CALLS, CREATE_CALLS, CREATED, EMAIL
@@ -220,6 +220,28 @@ def test_a_sale_that_has_the_code_is_a_managers(call, row):
     assert now(redemption).state == State.USED
     question = Question.objects.get()
     assert (question.by, question.why, question.redemption) == ("engine", "used", redemption)
+
+
+@pytest.mark.parametrize("by_shopper", [True, False])
+def test_what_a_manager_answered_is_not_asked_anew(call, post, row, by_shopper):
+    row(State.USED)
+
+    def again(number):
+        if by_shopper:
+            post(ASKED | {"id": f"telling-{number}"})
+            handle_all()
+        else:
+            call("cancel_coupon", {"code": CODE})
+
+    again(1)
+    assert answer(Question.objects.get(), "The shopper keeps what they bought.")
+    again(2)
+    assert Question.objects.get().answer == "The shopper keeps what they bought."
+
+    PendingRedemption.objects.update(state=State.REVERSED, reason=Reason.LET_GO, engine_id=5)
+    row(State.USED)
+    again(3)
+    assert Question.objects.filter(answered_at=None).count() == 1
 
 
 def test_a_sale_that_comes_with_a_code_to_be_stopped_is_a_managers(call, row):

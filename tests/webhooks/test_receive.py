@@ -1,6 +1,7 @@
 """What comes in is verified, kept once, answered at once and handled by a worker."""
 
 import logging
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -8,6 +9,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from access.keys import WebhookSecret
 from audit.models import Entry
@@ -184,6 +186,12 @@ def test_an_event_is_taken_in_by_few_queries(post):
 # What follows
 
 
+def known(member: Member, *, days_ago: int = 1) -> None:
+    """A till looked them up then."""
+    then = timezone.now() - timedelta(days=days_ago)
+    LastKnown.objects.create(member=member, figures="{}", as_of=then, looked_up_at=then)
+
+
 def test_a_redemption_becomes_a_candidate_for_settling(post):
     post(CREATED)
     handle_all()
@@ -210,14 +218,30 @@ def test_nobody_is_written_down_for_what_a_webhook_says(post):
 
 
 def test_what_is_told_of_one_member_in_short_time_makes_one_reading(post, mara, engine):
+    known(mara)
     for name in ("points earned", "tier earned", "opt in"):
         post(EVENTS[name])
     handle_all()
 
-    readings = Delivery.objects.filter(kind=MEMBER_READING)
-    assert readings.count() <= 2  # a span may end between
-    read_anew(readings.first())
-    assert LastKnown.objects.get().member_id == mara.id
+    reading = Delivery.objects.get(kind=MEMBER_READING)
+    read_anew(reading)
+    row = LastKnown.objects.get()
+    assert ("Quill" in row.figures, row.as_of > row.looked_up_at) == (True, True)
+
+    Delivery.objects.filter(pk=reading.pk).update(key="of-an-earlier-span")
+    post(EVENTS["tier earned"] | {"id": "another"})
+    handle_all()
+    assert Delivery.objects.filter(kind=MEMBER_READING).count() == 1
+    assert Webhook.objects.order_by("-pk").first().done == "is_to_be_read"
+
+
+def test_whom_nobody_looked_up_for_long_is_not_read(post, mara, engine):
+    known(mara, days_ago=31)
+    post(EVENTS["points earned"])
+    handle_all()
+
+    assert Webhook.objects.get().done == "not_looked_up_lately"
+    assert not Delivery.objects.filter(kind=MEMBER_READING).exists()
 
 
 # For people

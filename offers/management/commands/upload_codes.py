@@ -4,11 +4,13 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
 
 from audit.record import By, Who
-from offers.code_files import Unreadable
-from offers.filling import CannotUpload, discard, keep, send
+from offers.code_files import LARGEST_FILE, Unreadable
+from offers.filling import CannotUpload, keep, send
 from offers.models import Batch, Pool
 
 SHOWN = 20
@@ -29,28 +31,25 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            raw = options["file"].read_bytes()
-        except OSError as error:
-            raise CommandError(f"{options['file']} can't be read: {error.strerror}.") from None
-        name = options["name"] or f"Offer {options['offer']}"
-        pool, is_new = Pool.objects.get_or_create(
-            option_id=options["offer"], defaults={"name": name}
-        )
+        """All of it or nothing: killed in between, it leaves no batch that nobody sends."""
+        raw = read(options["file"])
         by = By(Who.machine("manage.py upload_codes"))
-        try:
-            batch = keep(pool, options["file"].name, raw, by)
-        except (Unreadable, CannotUpload) as error:
-            raise CommandError(str(error)) from None
-        self.tell(batch)
-        if options["dry_run"]:
-            discard(batch, by)
-            if is_new:
-                pool.delete()
-            self.stdout.write("Nothing was kept: this was a dry run.")
-            return
-        send(batch, by)
-        self.stdout.write("They are on their way: see Batches in the admin.")
+        with transaction.atomic():
+            pool = pool_of(options["offer"], options["name"] or f"Offer {options['offer']}")
+            try:
+                batch = keep(pool, options["file"].name, raw, by)
+            except (Unreadable, CannotUpload) as error:
+                raise CommandError(str(error)) from None
+            self.tell(batch)
+            if options["dry_run"]:
+                transaction.set_rollback(True)
+            else:
+                send(batch, by)
+        self.stdout.write(
+            "Nothing was kept: this was a dry run."
+            if options["dry_run"]
+            else "They are on their way: see Batches in the admin."
+        )
 
     def tell(self, batch: Batch) -> None:
         parts = batch.parts.count()
@@ -60,3 +59,26 @@ class Command(BaseCommand):
             self.stdout.write(f"  line {line}: {why}")
         if len(batch.report) > SHOWN:
             self.stdout.write(f"  ... and {len(batch.report) - SHOWN:,} more lines left out.")
+
+
+def read(file: Path) -> bytes:
+    """One byte more than is taken, at most. Raises CommandError."""
+    try:
+        with file.open("rb") as opened:
+            return opened.read(LARGEST_FILE + 1)
+    except OSError as error:
+        raise CommandError(f"{file} can't be read: {error.strerror}.") from None
+
+
+def pool_of(option_id: int, name: str) -> Pool:
+    """The one that there is, or a new one. Raises CommandError."""
+    there = Pool.objects.filter(option_id=option_id).first()
+    if there is not None:
+        return there
+    pool = Pool(option_id=option_id, name=name)
+    try:
+        pool.full_clean()
+    except ValidationError as error:
+        raise CommandError(" ".join(error.messages)) from None
+    pool.save()
+    return pool
