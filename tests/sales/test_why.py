@@ -10,9 +10,11 @@ from outbox.states import State as Delivered
 from redemptions.evidence import Sight
 from redemptions.models import PendingRedemption
 from redemptions.states import Reason, State
+from redemptions.use import Outcome
 from sales.earned import Span
 from sales.models import Refund, Sale
 from sales.why import Change, Correction, Records, Told, changes
+from sales.why_words import of_code
 from stores.models import Associate, Store, Till
 
 NOON = datetime(2026, 5, 2, 12, 0, tzinfo=UTC)
@@ -310,3 +312,14 @@ def test_without_the_engine_our_own_records_are_told() -> None:
 def test_the_newest_comes_first_and_a_day_counts_as_its_end() -> None:
     rows = [row("a", 1, after(-1)), row("b", 1, None), row("c", 1, NOON)]
     assert [change.rule for change in why(Records(), *rows)] == ["b", "c", "a"]
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_whatever_became_of_a_code_has_its_words(outcome: Outcome) -> None:
+    assert of_code({"code": "ABC", "outcome": outcome.value}).startswith("Code ABC: ")
+
+
+@pytest.mark.parametrize("state", Delivered)
+def test_wherever_the_telling_stands_has_its_words(state: Delivered) -> None:
+    (found,) = why(Records(sales=[bought()], told={"109001": told(state=state)}))
+    assert found.known.startswith("The loyalty system")
