@@ -33,10 +33,11 @@ from redemptions.errors import (
     StillOnSale,
 )
 from redemptions.models import PendingRedemption
+from sales.models import Sale
 
 View = Callable[..., HttpResponse]
 
-MISSING = (Member.DoesNotExist, PendingRedemption.DoesNotExist)
+MISSING = (Member.DoesNotExist, PendingRedemption.DoesNotExist, Sale.DoesNotExist)
 MALFORMED = (BadRequest, MultiPartParserError, SuspiciousOperation)
 UNREADABLE_FORM = "The panel's message could not be read. Nothing was changed."
 EXPECTED = (
@@ -106,6 +107,7 @@ ANSWERS: tuple[tuple[type[Exception], int, str, str], ...] = (
         "There is no such redemption of this member.",
         LOOK_UP,
     ),
+    (Sale.DoesNotExist, 404, "There is no such sale here. Find it by its number.", NO_WAY),
     (RequestDataTooBig, 413, "That is far too long. Nothing was changed.", NO_WAY),
     (BadRequest, 400, UNREADABLE_FORM, NO_WAY),
     (MultiPartParserError, 400, UNREADABLE_FORM, NO_WAY),

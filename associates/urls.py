@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from associates import approving, enrolling, ticket, views
+from associates import approving, attaching, enrolling, history, refund_preview, sale, ticket, views
 
 urlpatterns = [
     path("", views.shell, name="panel"),
@@ -10,6 +10,11 @@ urlpatterns = [
     path("lookup", views.lookup, name="lookup"),
     path("members/<uuid:member_id>", views.member, name="member"),
     path("members/<uuid:member_id>/ask", views.ask, name="ask"),
+    path("members/<uuid:member_id>/points", history.points_history, name="points-history"),
+    path("sale", sale.show, name="sale"),
+    path("sale/find", sale.find, name="find-sale"),
+    path("sale/<int:sale_id>/refund", refund_preview.show, name="refund-preview"),
+    path("sale/<int:sale_id>/add", attaching.add, name="add-sale"),
     path("redeem", views.redeem, name="redeem"),
     path("redemptions/<uuid:redemption_id>", views.coupon, name="coupon"),
     path("redemptions/<uuid:redemption_id>/news", views.news, name="coupon-news"),

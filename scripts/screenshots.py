@@ -66,7 +66,7 @@ def take(browser: Browser, panel: Panel, sandbox: Sandbox, state: State) -> None
     with browser.new_context(locale="en-US", reduced_motion="reduce") as context:
         page = context.new_page()
         page.set_viewport_size(ViewportSize(width=360, height=WIDTHS[360]))
-        state.reach(Till(page, panel.address).open(), sandbox)
+        state.reach(Till(page, panel.address, env=panel.env).open(), sandbox)
         for width, scheme in looks():
             page.set_viewport_size(ViewportSize(width=width, height=WIDTHS[width]))
             page.emulate_media(color_scheme=scheme)

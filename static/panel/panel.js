@@ -573,7 +573,7 @@
     alertRegion.replaceChildren();
     takeBack(elt.closest("dialog"));
     query.removeAttribute("aria-invalid");
-    if (target === dialogs) opener = requestConfig.triggeringEvent.submitter;
+    if (target === dialogs && !elt.closest("dialog")) opener = requestConfig.triggeringEvent.submitter ?? elt;
     startWaiting(event.detail);
   });
 
@@ -657,7 +657,7 @@
     const dialog = dialogs.querySelector("dialog");
     if (event.detail.target !== dialogs || !dialog) return;
     const whose = dialog.querySelector("[data-whose]");
-    whose.textContent = document.querySelector("#member h2").textContent;
+    if (whose) whose.textContent = document.querySelector("#member h2").textContent;
     if (dialog.querySelector("#ask-title") && isAnothersSale()) whose.after(notice(`${buyer.name} is on the sale. These are somebody else's points.`));
     dialog.showModal();
     if (dialog.dataset.cents) warnOfTooMuch();
@@ -668,6 +668,10 @@
   on("htmx:afterRequest", () => queueMicrotask(clearAway));
   // `close` does not bubble; a dialog also closes by the Escape key.
   dialogs.addEventListener("close", clearAway, true);
+  // The browser gives the focus back itself, but not past a dialog that took another one's place.
+  dialogs.addEventListener("close", () => {
+    if (document.activeElement === document.body && document.hasFocus() && opener?.isConnected) opener.focus({ preventScroll: true });
+  }, true);
 
   // What is on the screen by now may be another member, or newer than the answer. Where only the
   // button was drawn anew meanwhile, the answer still counts: a dialog of the member who is shown,
@@ -686,7 +690,8 @@
     endWaiting(event.detail);
     const hasAnother = requestConfig.elt.matches("[data-shows]") && isUnasked(requestConfig) && target.firstElementChild;
     const isQuietly = xhr.status >= 400 && requestConfig.elt.matches("[data-quiet]");
-    if (isTooLate(event.detail) || hasAnother || isQuietly) {
+    const isBehind = target === dialogs && !dialog && dialogs.querySelector("dialog")?.open;
+    if (isTooLate(event.detail) || hasAnother || isQuietly || isBehind) {
       event.detail.shouldSwap = false;
     } else if (dialog && xhr.responseText.trimStart().startsWith("<dialog")) {
       // Asked again (another code is open already), it takes its own place.
@@ -733,6 +738,7 @@
     if (target === result) showCodeOfSale();
     if (target === alertRegion) readyTheWayOut();
     else if (requestConfig.elt.getAttribute("hx-swap") !== "none") speak(target);
+    if (target.closest("dialog")) target.scrollIntoView({ block: "nearest" });
     if (target.id === "coupon-slot" && byId("member") && !isUnasked(requestConfig)) showTogether();
     // What was asked for in the dialog is what comes next, not the button that opened it.
     if (requestConfig.elt.closest("dialog") && document.activeElement === opener) target.firstElementChild?.focus({ preventScroll: true });

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.urls.converters import IntConverter
 from django.utils import timezone
 
 from access.models import LIFE, Bearer
@@ -39,7 +40,11 @@ GUARDED = sorted(PANEL.keys() - OPEN)
 
 def address(name: str, installation: str = "shop") -> str:
     wanted = PANEL[name].pattern.converters
-    ids = {word: uuid.uuid4() for word in wanted if word != "installation"}
+    ids = {
+        word: 7 if isinstance(kind, IntConverter) else uuid.uuid4()
+        for word, kind in wanted.items()
+        if word != "installation"
+    }
     return reverse(name, kwargs={"installation": installation, **ids})
 
 

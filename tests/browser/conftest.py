@@ -158,7 +158,7 @@ def page(context: BrowserContext, viewport: ViewportSize) -> Page:
 @pytest.fixture
 def till(page: Page, panel: Panel) -> Iterator[Till]:
     """The panel, open and launched, nobody looked up yet."""
-    till = Till(page, panel.address).open()
+    till = Till(page, panel.address, env=panel.env).open()
     yield till
     till.let_go()
 

@@ -313,6 +313,99 @@ def undo_refused(till: Till, sandbox: Sandbox) -> None:
 
 
 @state(
+    "What each change of the points was: when, by which sale, code or campaign, and what is known "
+    "of it.",
+    "Read it to the customer, and press Close; Sale opens the sale itself.",
+)
+def points_history(till: Till, sandbox: Sandbox) -> None:
+    till.sell(RUTH)
+    sandbox.redeem_online(RUTH, TOTE_BAG)
+    till.look_up(RUTH, RUTHS_NAME)
+    till.redeemed("$5 off")
+    till.undo()
+    expect(till.coupon).to_contain_text("are back")
+    till.history_button.click()
+    expect(till.changes).to_be_visible()
+
+
+@state(
+    "The loyalty system's list can't be had: only what the shop itself knows is shown.",
+    "Press Try again, or go on with the sale.",
+)
+def points_history_away(till: Till, sandbox: Sandbox) -> None:
+    till.look_up(RUTH, RUTHS_NAME)
+    till.redeemed("$5 off")
+    till.expect_points("24,500")
+    sandbox.fault("GET /customers", "status", match=HISTORY, times=None)
+    till.history_button.click()
+    expect(till.dialog).to_contain_text("can't be reached")
+
+
+@state(
+    "A member whose points have never moved.",
+    "Say that the first ones come with a purchase, and press Close.",
+)
+def points_history_empty(till: Till, _sandbox: Sandbox) -> None:
+    till.look_up("zed@example.com", "Zed Marlow")
+    till.history_button.click()
+    expect(till.dialog).to_contain_text("No points have moved yet.")
+
+
+@state(
+    "One sale, by the number on its receipt: whose it is, what it earned, and its refunds.",
+    "Read it to the customer; for what a refund would do open Refund preview.",
+)
+def sale_shown(till: Till, _sandbox: Sandbox) -> None:
+    till.open_sale(till.sell(MARA))
+    expect(till.dialog).to_contain_text("84 points")
+
+
+@state(
+    "What a refund would do to the points. Nothing has happened yet.",
+    "Tell the customer, then refund at the point of sale, or press Close.",
+)
+def refund_preview(till: Till, sandbox: Sandbox) -> None:
+    sale_shown(till, sandbox)
+    till.dialog.get_by_text("Refund preview", exact=True).click()
+    till.dialog.get_by_label("Scarf").select_option("1")
+    till.dialog.get_by_role("button", name="What would it do?").click()
+    expect(till.dialog).to_contain_text("A refund of $21.00")
+
+
+@state(
+    "Nothing was reported under this number.",
+    "Compare it with the receipt and press Find again, or Cancel.",
+    404,
+)
+def no_such_sale(till: Till, _sandbox: Sandbox) -> None:
+    till.find_sale("209001")
+    expect(till.dialog).to_contain_text("No sale of this number")
+
+
+@state(
+    "A sale that named nobody, and whose it would be.",
+    "Compare the receipt, then press Add to this member.",
+)
+def sale_to_add(till: Till, _sandbox: Sandbox) -> None:
+    number = till.sell("")
+    till.look_up_mara()
+    till.add_sale_button.click()
+    till.sale_number.fill(number)
+    till.find_button.click()
+    expect(till.add_button).to_be_visible()
+
+
+@state(
+    "The sale is this member's now, and the loyalty system is being told.",
+    "Go on with the next customer: the points come by themselves.",
+)
+def sale_added(till: Till, sandbox: Sandbox) -> None:
+    sale_to_add(till, sandbox)
+    till.add_button.click()
+    expect(till.dialog).to_contain_text("Sale 109001 is added")
+
+
+@state(
     "The form for a new member. A field that is left is checked at once.",
     "Fill it in and press Enrol: an email is enough.",
 )

@@ -131,3 +131,18 @@ def test_a_look_up_never_pushes_a_form_away_that_was_opened_after_it(till: Till)
     held.answer_now()
     expect(till.first_name).to_have_value("Nova")
     expect(till.member).to_have_count(0)
+
+
+def test_a_slow_history_keeps_nobody_and_opens_over_no_other_dialog(till: Till):
+    till.look_up_mara()
+    held = Held(till.page, "**/points")
+    till.history_button.click()
+    held.wait()
+    expect(till.busy).to_contain_text("slow just now")
+    till.choose("$5 off")
+    held.let_go()
+    expect(till.page.get_by_role("dialog", name="Redeem $5 off?")).to_be_visible()
+    expect(till.busy).to_be_empty()
+    till.redeem_button.click()
+    till.shown_code()
+    expect(till.dialog).to_have_count(0)

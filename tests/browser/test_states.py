@@ -315,6 +315,82 @@ def test_undo_refused(till: Till, sandbox: Sandbox):
     assert sandbox.call_counts()[CANCELLATION] == 1
 
 
+def test_points_history(till: Till):
+    expect(till.dialog).to_contain_text(RUTHS_NAME)
+    expect(till.page.get_by_role("heading", name="Points history")).to_be_focused()
+    undone, online, sale = (till.changes.get_by_role("listitem").nth(place) for place in range(3))
+    expect(online).to_contain_text("Online: code")
+    expect(undone).to_contain_text("spent by Ana Pardo at Till 1, Harbor Street, Boston, undone")
+    expect(sale).to_contain_text("Sale 109001 in Harbor Street, Boston, 84 points")
+    till.dialog.get_by_text(re.compile(r"^\d+ older$")).press("Enter")
+    expect(till.dialog.get_by_role("list", name="Older changes")).to_be_visible()
+    sale.get_by_role("button", name="Why these points for sale 109001").press("Enter")
+    expect(till.page.get_by_role("heading", name="Sale 109001")).to_be_focused()
+    expect(till.dialog).to_contain_text("Member: r•••@example.com")
+    till.page.keyboard.press("Escape")
+    expect(till.dialog).to_have_count(0)
+    expect(till.history_button).to_be_focused()
+
+
+def test_points_history_away(till: Till, sandbox: Sandbox):
+    expect(till.dialog.get_by_role("alert")).to_contain_text("These are our own records")
+    expect(till.changes).to_contain_text("500 points spent by Ana Pardo")
+    sandbox.clear_faults()
+    till.dialog.get_by_role("button", name="Try again").click()
+    expect(till.dialog).to_contain_text("24,500 points now")
+    expect(till.dialog.get_by_role("alert")).to_have_count(0)
+
+
+def test_points_history_empty(till: Till):
+    till.close_button.click()
+    expect(till.dialog).to_have_count(0)
+    expect(till.history_button).to_be_focused()
+
+
+def test_sale_shown(till: Till):
+    expect(till.dialog).to_contain_text("$84.00")
+    expect(till.dialog).to_contain_text("Till 1, Harbor Street, Boston · Ana Pardo")
+    till.close_button.click()
+    expect(till.find_sale_button).to_be_focused()
+
+
+@pytest.mark.provokes(422)
+def test_refund_preview(till: Till, sandbox: Sandbox):
+    told = till.dialog.locator("#refund-preview")
+    expect(told).to_contain_text(re.compile(r"Taken back\s*21 points"))
+    expect(told).to_contain_text(re.compile(r"Balance after\s*703 points"))
+    expect(told).to_contain_text("An estimate; nothing was changed.")
+    expect(told).to_be_in_viewport()
+    till.dialog.get_by_role("textbox", name="Amount to refund").fill("90")
+    till.page.keyboard.press("Enter")
+    expect(told).to_contain_text("Of this sale $84.00 is left to refund")
+    assert "POST /refunds" not in sandbox.call_counts()
+
+
+@pytest.mark.provokes(404)
+def test_no_such_sale(till: Till):
+    expect(till.sale_number).to_be_focused()
+    expect(till.sale_number).to_have_attribute("aria-invalid", "true")
+    expect(till.sale_number).to_have_accessible_description(re.compile("No sale of this number"))
+    till.cancel_button.click()
+    expect(till.dialog).to_have_count(0)
+
+
+def test_sale_to_add(till: Till):
+    expect(till.dialog).to_contain_text("Add this sale to Mara Quill?")
+    expect(till.dialog).to_contain_text("It names no member")
+    till.close_button.click()
+    expect(till.add_sale_button).to_be_focused()
+
+
+def test_sale_added(till: Till):
+    expect(till.page.get_by_role("heading", name="Sale 109001 is added")).to_be_focused()
+    till.page.keyboard.press("Escape")
+    expect(till.add_sale_button).to_be_focused()
+    till.history_button.click()
+    expect(till.changes).to_contain_text("The loyalty system has not been told of it yet.")
+
+
 def test_enrolment_form(till: Till):
     expect(till.email).to_have_value(NEW)
     expect(till.enrolment).to_contain_text("That phone number is incomplete: add the area code.")

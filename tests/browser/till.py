@@ -1,17 +1,26 @@
 """The panel as an associate uses it: everything is found by the role and the name it has."""
 
 import re
+from collections.abc import Mapping
 from typing import Self
 
 from playwright.sync_api import FrameLocator, Locator, Page, expect
 
 from tests.browser.held import Held
+from tests.browser.sold import sell
 
 
 class Till:
-    def __init__(self, page: Page, address: str, frame: FrameLocator | None = None) -> None:
-        """`frame`: where it stands in a page of a point of sale."""
-        self.page, self.address = page, address
+    def __init__(
+        self,
+        page: Page,
+        address: str,
+        frame: FrameLocator | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        """`frame`: where it stands in a page of a point of sale. `env`: of the panel's processes,
+        for what a point of sale tells behind the screen."""
+        self.page, self.address, self.env = page, address, env
         self.place = place = frame or page
         self._held: list[Held] = []
 
@@ -42,6 +51,11 @@ class Till:
         self.code = place.locator("#coupon-code")
         self.undo_button = self.coupon.get_by_role("button", name="Undo", exact=True)
 
+        self._name_the_enrolment()
+        self._name_what_explains_points()
+
+    def _name_the_enrolment(self) -> None:
+        place = self.place
         self.enrolment = place.get_by_role("region", name="Enrolment", exact=True)
         self.email = self.enrolment.get_by_role("textbox", name="Email", exact=True)
         self.phone = self.enrolment.get_by_role("textbox", name="Phone", exact=True)
@@ -49,6 +63,17 @@ class Till:
         self.last_name = self.enrolment.get_by_role("textbox", name="Last name", exact=True)
         self.marketing = self.enrolment.get_by_role("checkbox", name="Wants marketing emails")
         self.enrol_button = self.enrolment.get_by_role("button", name="Enrol", exact=True)
+
+    def _name_what_explains_points(self) -> None:
+        place = self.place
+        self.history_button = self.member.get_by_role("button", name="Points history", exact=True)
+        self.add_sale_button = self.member.get_by_role("button", name="Add a sale", exact=True)
+        self.add_button = self.dialog.get_by_role("button", name="Add to this member", exact=True)
+        self.changes = self.dialog.get_by_role("list", name="Changes", exact=True)
+        self.find_sale_button = place.get_by_role("button", name="Find a sale", exact=True)
+        self.sale_number = self.dialog.get_by_role("textbox", name="Sale number")
+        self.find_button = self.dialog.get_by_role("button", name="Find", exact=True)
+        self.close_button = self.dialog.get_by_role("button", name="Close", exact=True)
 
     def open(self) -> Self:
         """Load the page and wait until it knows its till and its associate."""
@@ -83,6 +108,21 @@ class Till:
 
     def offer(self, name: str) -> Locator:
         return self.offers.get_by_role("button", name=f"Redeem {name}", exact=True)
+
+    def sell(self, email: str) -> str:
+        """What a point of sale reports: a sale to them, or to nobody; its number."""
+        assert self.env is not None, "Say whose processes."
+        return sell(self.env, email)
+
+    def find_sale(self, number: str) -> None:
+        """Open the dialog and press Find, whatever will come of it."""
+        self.find_sale_button.click()
+        self.sale_number.fill(number)
+        self.find_button.click()
+
+    def open_sale(self, number: str) -> None:
+        self.find_sale(number)
+        expect(self.place.get_by_role("dialog", name=f"Sale {number}", exact=True)).to_be_visible()
 
     def choose(self, name: str) -> Locator:
         """Open the dialog of an offer."""
