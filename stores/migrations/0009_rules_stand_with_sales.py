@@ -5,7 +5,7 @@ from django.db import migrations
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("sales", "0008_origin_rules"),
+        ("sales", "0009_origin_rules"),
         ("stores", "0008_attaching"),
     ]
 

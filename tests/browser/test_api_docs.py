@@ -17,7 +17,7 @@ def viewport() -> ViewportSize:
 def test_every_call_is_shown_and_can_be_opened(page: Page, panel: Panel) -> None:
     page.goto(f"{panel.url}/api/v1/docs")
     expect(page.get_by_role("heading", name="Loyalty Panel")).to_be_visible()
-    expect(page.locator(".opblock")).to_have_count(12)
+    expect(page.locator(".opblock")).to_have_count(13)
     page.get_by_text("Redeem an offer").click()
     shown = page.locator(".opblock.is-open")
     expect(shown.get_by_text("offer_id").first).to_be_visible()
@@ -32,7 +32,7 @@ def test_every_call_can_be_read_on_a_phone_and_nothing_comes_from_elsewhere(
     page.set_viewport_size({"width": 360, "height": 740})
     page.goto(f"{panel.url}/api/v1/docs")
     calls = page.locator(".opblock")
-    expect(calls).to_have_count(12)
+    expect(calls).to_have_count(13)
     for call in calls.all():
         call.locator(".opblock-summary-control").click()
         expect(call.locator(".responses-table").first).to_be_visible()

@@ -116,7 +116,7 @@ def test_the_words_of_before_become_rules(installation: Installation) -> None:
     class Before:
         pk, excluded_origins = installation.pk, ["web", "marketplace"]
 
-    migration = import_module("sales.migrations.0008_origin_rules")
+    migration = import_module("sales.migrations.0009_origin_rules")
 
     class State:
         def get_model(self, app: str, name: str):

@@ -32,6 +32,6 @@ def write_refunds(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("sales", "0003_refunds"), ("outbox", "0003_people_until")]
+    dependencies = [("sales", "0004_refunds"), ("outbox", "0003_people_until")]
 
     operations = [migrations.RunPython(write_refunds, migrations.RunPython.noop)]

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("sales", "0005_settle_refunds"),
+        ("sales", "0006_settle_refunds"),
     ]
 
     operations = [

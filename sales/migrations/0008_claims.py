@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("members", "0002_enrolment"),
-        ("sales", "0006_evidence_before_a_refund"),
+        ("sales", "0007_evidence_before_a_refund"),
         ("stores", "0008_attaching"),
     ]
 

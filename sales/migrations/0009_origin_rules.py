@@ -29,7 +29,7 @@ def give_back(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("sales", "0007_claims"),
+        ("sales", "0008_claims"),
         ("stores", "0008_attaching"),
     ]
 

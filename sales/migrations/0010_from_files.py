@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("sales", "0006_evidence_before_a_refund"),
+        ("sales", "0009_origin_rules"),
     ]
 
     operations = [
@@ -32,6 +32,7 @@ class Migration(migrations.Migration):
                     ("", "-"),
                     ("excluded_origin", "Comes from where another system tells the engine"),
                     ("online_order", "The engine has it from the web shop"),
+                    ("same_order", "Another installation told of the same order"),
                     ("nobody", "Names no member"),
                     ("unknown_member", "The engine knows nobody by this email or phone"),
                     ("voided", "Voided before the engine heard of it"),

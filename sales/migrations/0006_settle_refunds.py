@@ -5,7 +5,7 @@ from django.db import migrations
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("sales", "0004_voids_are_refunds"),
+        ("sales", "0005_voids_are_refunds"),
     ]
 
     operations = [
