@@ -45,6 +45,7 @@ A_REDEMPTION: Links = {
     ),
 }
 A_SALE: Links = {
+    "attach": link("attach_sale", "Say whose it is.", parameters={"pos_id": ID}),
     "void": link("void_sale", "Take it back.", parameters={"pos_id": ID}),
     "preview": link(
         "preview_refund",

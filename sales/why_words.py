@@ -55,6 +55,8 @@ CODES: dict[str, str] = {
     Outcome.USED_BEFORE: "another sale had used it before",
     Outcome.BEING_REVERSED: "its points were on their way back",
     Outcome.DISPUTED: "its points went back before: a manager decides",
+    Outcome.CANCELLED: "used in this sale, after it had been ended here",
+    Outcome.ANOTHER_MEMBERS: "used in this sale, and it was another member's: a manager is asked",
     Outcome.UNKNOWN: "not made at our tills",
 }
 

@@ -4,6 +4,7 @@ import json
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -16,9 +17,12 @@ from api.problems import KINDS
 from api.rates import buckets
 from api.root import EVERYWHERE, WITH_BODY, api
 from members.models import Member
+from outbox.claims import claim_to_send
+from outbox.models import Delivery
 from redemptions import life
 from redemptions.models import PendingRedemption
 from redemptions.states import State
+from sales.models import Sale
 from sandbox.control import Sandbox
 from stores.models import Associate, Installation
 from tests.api.pos import FIVE_OFF, NEVER_SEEN, TWENTY_FIVE_OFF, Pos, kind
@@ -32,8 +36,9 @@ READ = "GET /api/v1/redemptions/{redemption_id}"
 HOLD = "POST /api/v1/redemptions/{redemption_id}/hold"
 REVERSE = "POST /api/v1/redemptions/{redemption_id}/reverse"
 SALE, VOID = "POST /api/v1/sales", "POST /api/v1/sales/{pos_id}/void"
+ATTACH = "POST /api/v1/sales/{pos_id}/attach"
 REFUND, PREVIEW = "POST /api/v1/refunds", "POST /api/v1/refunds/preview"
-POSTS = (LOOKUP, ENROL, REDEEM, HOLD, REVERSE, SALE, VOID, REFUND, PREVIEW)
+POSTS = (LOOKUP, ENROL, REDEEM, HOLD, REVERSE, SALE, ATTACH, VOID, REFUND, PREVIEW)
 CALLS = (*POSTS, OFFERS, LIST, READ)
 MARA = {"email": "mara@example.com"}
 BODIES: dict[str, dict[str, Any]] = {
@@ -44,10 +49,11 @@ BODIES: dict[str, dict[str, Any]] = {
     REVERSE: {"withdrawn": True},
     SALE: {
         "id": "109001",
-        "completed_at": "2026-11-21T09:41:00Z",
+        "completed_at": datetime.now(UTC).isoformat(),
         "total_cents": 4200,
         "currency": "USD",
     },
+    ATTACH: {"member": MARA},
     VOID: {"reason": "wrong size"},
     REFUND: {"id": "R-1", "sale_id": "109001", "total_cents": 1000, "currency": "USD"},
     PREVIEW: {"sale_id": "109001", "total_cents": 1000},
@@ -128,6 +134,7 @@ for each, status in [
     (READ, 200),
     (HOLD, 200),
     (SALE, 201),
+    (ATTACH, 200),
     (VOID, 200),
     (REFUND, 201),
     (PREVIEW, 200),
@@ -158,6 +165,7 @@ def reused(call: str) -> Story:
         HOLD: {"ticket": "T-9"},
         REVERSE: {"reason": "why"},
         SALE: {"total_cents": 1},
+        ATTACH: {"store": "boston"},
         VOID: {"reason": "why"},
         REFUND: {"total_cents": 1},
         PREVIEW: {"total_cents": 1},
@@ -266,7 +274,7 @@ def by_nobody(call: str) -> Story:
     return story
 
 
-for each in (ENROL, REDEEM, REVERSE, SALE, REFUND):
+for each in (ENROL, REDEEM, REVERSE, SALE, ATTACH, REFUND):
     STORIES[each, "place-disabled"] = by_nobody(each)
 
 
@@ -425,9 +433,57 @@ def sold_to_a_card(stage: Stage) -> HttpResponse:
     return stage.ask(SALE, {"phone": "4111 1111 1111 1111"})
 
 
-@tells(VOID, "sale-not-found")
-def void_nothing(stage: Stage) -> HttpResponse:
-    return stage.ask(VOID, of="never-sold")
+def of_nothing(call: str) -> Story:
+    return lambda stage: stage.ask(call, of="never-sold")
+
+
+for each in (ATTACH, VOID):
+    STORIES[each, "sale-not-found"] = of_nothing(each)
+
+
+def attached_to(problem: str, member: dict[str, str]) -> None:
+    STORIES[ATTACH, problem] = lambda stage: stage.ask(ATTACH, {"member": member})
+
+
+attached_to("member-not-found", {"id": str(NEVER_SEEN)})
+attached_to("card-number", {"phone": "4111 1111 1111 1111"})
+attached_to("member-cannot-redeem", {"phone": "+14045550112"})
+
+
+def attaching_met(fault: str, **more: Any) -> Story:
+    """Somebody by their phone is looked up at the engine first."""
+
+    def story(stage: Stage) -> HttpResponse:
+        stage.engine(fault, **more)
+        return stage.ask(ATTACH, {"member": {"phone": "+14155550123"}})
+
+    return story
+
+
+STORIES[ATTACH, "engine-said-no"] = attaching_met("status", status=422)
+STORIES[ATTACH, "engine-busy"] = attaching_met("throttle")
+STORIES[ATTACH, "engine-unavailable"] = attaching_met("status", status=503)
+STORIES[ATTACH, "engine-misconfigured"] = attaching_met("status", status=401)
+
+
+@tells(ATTACH, "not-to-be-claimed")
+def attached_to_another_before(stage: Stage) -> HttpResponse:
+    stage.ask(ATTACH)
+    return stage.ask(ATTACH, {"member": {"email": "ruth@example.com"}})
+
+
+@tells(ATTACH, "sale-under-way")
+def attached_while_a_worker_is_at_it(stage: Stage) -> HttpResponse:
+    stage.ask(SALE, MARA, key="the sale")
+    Sale.objects.update(member=None, not_delivered=Sale.NotDelivered.UNKNOWN_MEMBER, email=None)
+    assert claim_to_send(Delivery.objects.get().pk)
+    return stage.ask(ATTACH)
+
+
+@tells(ATTACH, "cannot-attach")
+def attached_where_tills_may_not(stage: Stage) -> HttpResponse:
+    Installation.objects.update(attach_within_days=0)
+    return stage.ask(ATTACH)
 
 
 @tells(REFUND, 200)
@@ -517,6 +573,7 @@ TONGUES = [
     (members, "tell_offer"),
     (redemptions, "tell_redemption"),
     (sales, "answer"),
+    (sales, "attach"),
     (sales, "void"),
     (refunds, "answer"),
     (refunds, "preview"),
