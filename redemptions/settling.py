@@ -160,7 +160,9 @@ def read(engine: Yotpo, redemption: PendingRedemption) -> Reading:
             candidates[record.redemption_id, record.code] = record
         elif record is None or not is_anothers(redemption, record):
             clear = False
-    if not nothing_else_told(engine, redemption, {code for _, code in candidates}):
+    # A row that is no suspect shows that its code took other points, or at another time.
+    shown = {row.status for row in sight.history}
+    if not nothing_else_told(engine, redemption, shown | {code for _, code in candidates}):
         clear = False
     ours = of_its_pool(redemption, list(candidates.values()))
     return Reading(tuple(ours), clear, sight.customer.history is not None)

@@ -357,6 +357,31 @@ def test_a_coupon_told_of_as_the_members_keeps_it_open(
     assert read_thrice(engine, redemption).state == state
 
 
+@pytest.fixture
+def _made_before(monkeypatch) -> None:
+    """All that the engine's history shows was made a minute ago."""
+
+    def look(client, of):
+        sight = looking.look(client, of)
+        rows = [
+            replace(row, created_at=row.created_at - timedelta(minutes=1)) for row in sight.history
+        ]
+        return replace(sight, customer=replace(sight.customer, history=tuple(rows)))
+
+    monkeypatch.setattr(settling, "look", look)
+
+
+@pytest.mark.usefixtures("_made_before")
+def test_a_coupon_told_of_late_is_explained_by_its_row(call, row, engine, sandbox, settings):
+    """The shopper made it online before; it was only told of while ours was under way."""
+    settings.ENGINE_SETTLE_SECONDS = 0
+    redemption = row(State.UNCERTAIN, engine_id=None, value_cents=500)
+    made = sandbox.redeem_online(EMAIL, 90121)
+    call("create_coupon", {"code": made["code"], "customer_email": EMAIL})
+
+    assert read_thrice(engine, redemption).state == State.NOT_MADE
+
+
 @pytest.mark.usefixtures("_no_history")
 def test_a_told_redemption_that_the_history_does_not_show_yet_is_found(post, row, engine, sandbox):
     redemption = row(State.UNCERTAIN, engine_id=None, offer_name="$5 off")
