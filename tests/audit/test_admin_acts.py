@@ -73,12 +73,14 @@ def test_what_was_made_of_the_form_is_told(client: Client, installation: Install
     form = {"id": "lane", "name": "Lane", "pos": "generic", "region": "GB", "currency": "GBP"}
     form |= {
         "time_zone": "UTC",
+        "platform": "custom",
         "offer_policy": "shared",
         "spent_points_returned_by": "engine",
         "origins": "https://A.example:443",
     }
-    minutes = {"lease_minutes": 15, "unasked_reverse_minutes": 60}
-    client.post("/admin/stores/installation/add/", {**form, **minutes})
+    numbers = {"lease_minutes": 15, "unasked_reverse_minutes": 60, "attach_within_days": 14}
+    numbers |= {"attach_daily_limit": 20}
+    client.post("/admin/stores/installation/add/", {**form, **numbers})
     after = Entry.objects.get().after
     assert (after["id"], after["order_prefix"]) == ("lane", "lane-")
     assert after["origins"] == ["https://a.example"]

@@ -348,7 +348,7 @@ def sale_of_a_delayed_code_that_was_undone(it: Script) -> None:
     code = it.code()
     it.reverse_one(code)
     it.must_be(it.row(code.id), ("cancelled",))
-    it.must_be(it.take(code), "used")
+    it.must_be(it.take(code), "cancelled")
     until(lambda: it.row(code.id, "deduction") == ("gone",), "its points went", PATIENCE_SECONDS)
     it.must_end = {code.id: "used"}
 

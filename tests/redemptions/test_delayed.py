@@ -160,7 +160,8 @@ class TestEnding:
         assert (lost.state, lost.reason, lost.code) == (
             State.CANCELLED, Reason.LATE_REPLY, "LP-LATE"
         )  # fmt: skip
-        assert sell(lost) is Outcome.USED
+        assert sell(lost) is Outcome.CANCELLED
+        assert lost.state == State.USED
 
     def test_undo_asks_nothing_of_the_engine(self, ask, engine, sandbox):
         code = ask()
@@ -175,7 +176,8 @@ class TestEnding:
             unuse("S-1")
         code.refresh_from_db()
         assert (code.state, code.deduction) == (State.CANCELLED, Deduction.NONE)
-        assert sell(code, "S-2") is Outcome.USED
+        assert sell(code, "S-2") is Outcome.CANCELLED
+        assert code.state == State.USED
 
     @pytest.mark.parametrize("ended_before", [False, True])
     def test_what_the_engine_ended_and_a_sale_has_is_disputed(self, ask, engine, ended_before):

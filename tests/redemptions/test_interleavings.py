@@ -271,6 +271,7 @@ def check_points(redemption: PendingRedemption, ledger: list[Any], calls: list[s
 
 TOLD = {
     "used": {State.USED},
+    "cancelled": {State.USED},
     "being_reversed": {State.USED, State.DISPUTED},
     "disputed": {State.DISPUTED},
 }
