@@ -139,12 +139,12 @@ def test_this_till_does_not_end_what_is_on_another_tills_sale(
     fields = {name: hidden(there, name) for name in ("act", "ends", "another")}
 
     here = panel.post(f"members/{mara.id}/ask", button | {"sale": "T-2"})
-    assert "is on a sale at another till: undo it there, or ask a manager" in plain(here)
+    assert "is on another sale (T-1). Undo it there, or ask a manager" in plain(here)
     assert "Show that code" in plain(here)
     assert not re.search('type="submit"|data-ends', text_of(here))
 
     refused = panel.redeem(**fields, points="37", withdrawn="1", sale="T-2")
-    assert (refused.status_code, "at another till" in words(refused)) == (409, True)
+    assert (refused.status_code, "is on another sale" in words(refused)) == (409, True)
     redeemed.refresh_from_db()
     assert redeemed.state == State.ISSUED
 
@@ -160,7 +160,7 @@ def test_a_code_without_a_ticket_is_its_tills(
     fields = {name: hidden(dialog, name) for name in ("act", "ends", "another")}
     PendingRedemption.objects.update(till=other)
     refused = panel.redeem(**fields, points="37", withdrawn="1")
-    assert (refused.status_code, "at another till" in words(refused)) == (409, True)
+    assert (refused.status_code, "made at Till 2: undo it there" in words(refused)) == (409, True)
 
 
 def test_another_installations_code_is_neither_ended_nor_shown(
