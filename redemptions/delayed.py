@@ -102,10 +102,15 @@ def less_ending(
     standing: Sequence[PendingRedemption], installation: Installation
 ) -> list[PendingRedemption]:
     """Without the code that another delayed one ends here: its points count for that one."""
+    return [row for row in standing if row is not ends_here(standing, installation)]
+
+
+def ends_here(
+    standing: Sequence[PendingRedemption], installation: Installation
+) -> PendingRedemption | None:
+    """The open code whose place another delayed one can take here."""
     older = open_code(standing)
-    if older is None or is_elsewhere(older, installation):
-        return list(standing)
-    return [row for row in standing if row is not older]
+    return None if older is None or is_elsewhere(older, installation) else older
 
 
 def is_elsewhere(code: PendingRedemption, installation: Installation) -> bool:

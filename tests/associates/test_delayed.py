@@ -77,6 +77,23 @@ def test_what_the_open_code_would_free_counts_for_another_delayed_one_alone(
     assert sandbox.balance("mara@example.com") == 640
 
 
+HINT = "Ends the open code"
+
+
+def test_an_offer_says_beforehand_that_it_ends_the_open_code(
+    panel: Panel, sandbox: Sandbox, mara: Member
+) -> None:
+    sandbox.adjust("mara@example.com", 1000)
+    assert HINT not in plain(panel.look_up("mara@example.com"))
+    panel.redeem(panel.act(mara, FIVE_OFF))
+    offers = plain(panel.look_up("mara@example.com"))
+    tote_bag = offers.partition("Tote bag voucher")[2].partition("Redeem")[0]
+    # A custom coupon's points go at once, and it ends nothing.
+    assert HINT not in tote_bag and offers.count(HINT) == 3, offers
+    PendingRedemption.objects.update(installation=Installation.objects.create(name="Kiosk"))
+    assert HINT not in plain(panel.look_up("mara@example.com"))
+
+
 def test_nothing_promises_points_that_never_went(
     panel: Panel, mara: Member, redeemed: PendingRedemption
 ) -> None:
