@@ -43,8 +43,6 @@ def working(panel: Panel) -> Iterator[None]:
 def test_a_file_is_looked_at_recorded_and_mended(page: Page, panel: Panel, tmp_path: Path):
     file = tmp_path / "may.csv"
     file.write_text(FILE)
-    # Browsers ask for it by themselves; the admin has none.
-    page.route("**/favicon.ico", lambda route: route.fulfill(status=204))
     page.goto(f"{panel.url}/admin/backfill/backfill/")
     page.get_by_label("Username").fill("manager")
     page.get_by_label("Password").fill("demo-manager")
