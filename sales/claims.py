@@ -25,6 +25,7 @@ from outbox.ledger import enqueue_again
 from sales.errors import CannotAttach, NotNow, NotToBeClaimed
 from sales.models import ORDER, Claim, Sale
 from sales.refunds import promise_refunds
+from sales.twins import find_twin
 from stores.models import Installation
 from stores.places import Place
 
@@ -79,6 +80,7 @@ def settle(sale: Sale, member: Member, said: Said) -> Claim:
         raise NotToBeClaimed(why_not_to_be_claimed(Sale.objects.get(pk=sale.pk)))
     why_kept = sale.not_delivered
     sale.refresh_from_db()
+    check_told_nowhere_else(sale)
     made = Claim.objects.create(
         sale=sale,
         member=member,
@@ -96,6 +98,18 @@ def settle(sale: Sale, member: Member, said: Said) -> Claim:
     said.by.record(act, sale, before={"not_delivered": why_kept}, after=after)
     log.info(act, sale=sale.pk, claim=made.pk)
     return made
+
+
+def check_told_nowhere_else(sale: Sale) -> None:
+    """Now that it has a buyer: another installation may have told of the same order.
+
+    Raises NotToBeClaimed.
+    """
+    twin = find_twin(sale)
+    if twin:
+        raise NotToBeClaimed(
+            f"{twin.installation} told of the same order, as sale {twin.pos_id}: it counts there."
+        )
 
 
 def promise_order(sale: Sale) -> None:
