@@ -79,10 +79,18 @@ def test_the_first_rule_that_fits_decides() -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "pattern"), [("email", "mara@example.com"), ("origin", "  "), ("origin", "a\nb")]
+    ("field", "pattern"),
+    [
+        ("email", "mara@example.com"),
+        ("origin", "  "),
+        ("origin", "a\nb"),
+        ("origin", "\N{LATIN SMALL LIGATURE FFI}" * 100),
+        ("email", "*@*.*"),
+    ],
+    ids=["somebody", "nothing", "two lines", "too long in small letters", "everybody"],
 )
-def test_a_rule_that_names_somebody_or_nothing_is_refused(field: str, pattern: str) -> None:
-    with pytest.raises(ValidationError, match=r"Begin with|Give a word"):
+def test_a_rule_that_names_somebody_or_everybody_is_refused(field: str, pattern: str) -> None:
+    with pytest.raises(ValidationError, match=r"Begin with|Give a word|at most 100|everybody"):
         rule(field, pattern).clean()
 
 
@@ -285,3 +293,5 @@ class TestThePreview:
         client = Client()
         client.force_login(clerk)
         assert client.post(PREVIEW, {"field": "origin"}).status_code == 403
+        clerk.user_permissions.add(Permission.objects.get(codename="change_originrule"))
+        assert client.post(PREVIEW, {"field": "origin"}).status_code == 200
