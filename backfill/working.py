@@ -126,7 +126,7 @@ def check(backfill: Backfill, part: Part) -> None:
     for row, given in told:
         try:
             places.check(given.place)
-            there = row.twin is not None or is_there(backfill, given.new, kept)
+            there = is_there(backfill, given.new, kept) or row.twin is not None
         except Flawed as error:
             flaws.append((row, str(error)))
             continue

@@ -79,6 +79,14 @@ class TestADryRun:
         assert Sale.objects.count() == 2
         assert sandbox.call_counts() == asked
 
+    def test_counts_rows_that_say_the_same_twice_as_recording_does(self, mara, sell, check):
+        sell()
+        differs = "S-1,2026-05-02 12:00,7.00,"
+        backfill = check(differs, differs, TWO, TWO)
+        foreseen = counts(backfill)
+        begin(backfill, BY)
+        assert foreseen == counts(run(backfill)) == (1, 1, 2)
+
     def test_names_places_that_are_disabled(self, installation, check):
         Store.objects.create(installation=installation, code="old", is_active=False)
         Associate.objects.create(installation=installation, code="gone", is_active=False)
