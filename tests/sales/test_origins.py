@@ -18,7 +18,7 @@ from sales.claims import claim
 from sales.errors import NotToBeClaimed
 from sales.models import Claim, OriginRule, Sale
 from sales.origins import Origin, fits, rule_that_holds
-from sales.record import record, write
+from sales.record import record, void, write
 from stores.models import Installation
 from stores.places import Place
 from tests.sales.conftest import NOON, new_sale
@@ -211,6 +211,18 @@ class TestOneOrderFromTwoSides:
         assert (copy.not_delivered, later.not_delivered) == ("same_order", "")
         after = sell("5502", completed_at=NOON.replace(second=59)).sale
         assert after.same_as == later
+
+    def test_is_taken_back_where_it_earned(
+        self, sandbox, installation, mara, web, sell, deliveries
+    ) -> None:
+        sell("5501")
+        record(web, new_sale("5501"), NOWHERE)
+        deliveries()
+        assert not void(web, "5501").refund
+        assert deliveries() == ["done"]
+        assert void(installation, "5501").refund
+        assert deliveries() == ["done", "done"]
+        assert sandbox.balance(MARA) == 640
 
     def test_is_claimed_at_one_of_them(self, sandbox, mara, web, sell, deliveries) -> None:
         """The POS did not know the buyer, whom the web shop named."""
