@@ -146,6 +146,11 @@ def clear(context: BrowserContext) -> None:
     context.set_offline(False)
     context.clear_permissions()
     context.clear_cookies()
+    # The admin's pages keep what they show there. (Playwright's own way takes a tenth of a second.)
+    everywhere = {"origin": "*", "storageTypes": "local_storage"}
+    devtools = context.new_cdp_session(first)
+    devtools.send("Storage.clearDataForOrigin", everywhere)
+    devtools.detach()
 
 
 @pytest.fixture
