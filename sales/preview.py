@@ -14,7 +14,7 @@ from sales.earned import earned_by
 from sales.errors import MoreThanLeft, SaleWasVoided
 from sales.items import warnings_for
 from sales.models import Refund, Sale
-from sales.spent import NotKnownYet, share, spent_on
+from sales.spent import NotKnownYet, has_anothers_code, share, spent_on
 from stores.models import Installation
 
 GivesBack = Installation.GivesBack
@@ -26,6 +26,7 @@ NO_PROOF = "The member's history does not show for certain what the sale earned.
 WITH_ALL = "The engine gives spent points back when all of the sale is refunded."
 BY_SHARE = "Spent points are given back in proportion."
 NOT_BACK = "Spent points are not given back."
+ANOTHERS_CODE = "It has another member's code: nobody can say who gets those points back."
 CODES_UNCLEAR = "It is still being read whether the points of its code went."
 
 
@@ -86,6 +87,8 @@ def given_back(sale: Sale, cents: int) -> tuple[int | None, str]:
     except NotKnownYet:
         return None, CODES_UNCLEAR
     by = sale.installation.spent_points_returned_by
+    if by == GivesBack.ENGINE and has_anothers_code(sale):
+        return None, ANOTHERS_CODE
     if spent == 0:
         return 0, ""
     if by == GivesBack.NOBODY:

@@ -18,6 +18,7 @@ from members.engine import engine
 from outbox.errors import NotWanted
 from outbox.ledger import enqueue
 from outbox.models import Delivery
+from redemptions import delayed
 from redemptions.evidence import has_code
 from redemptions.timing import settle_time
 from redemptions.use import unuse
@@ -150,18 +151,33 @@ def note_refunded(delivery: Delivery) -> None:
         "order_by": f"sale:{sale.pk}",
         "urgent": True,
     }
+    if returned_by(sale) == Installation.GivesBack.ENGINE and is_refunded_whole(sale):
+        delayed.let_go(sale.order_id)
     if gives_back(sale):
         enqueue(kind=GIVE_BACK, **follows)
     if refund.balance_before is not None:
         enqueue(kind=REFUND_READING, due_in=settle_time(), **follows)
 
 
-# Spent points, where the panel gives them back
+def is_refunded_whole(sale: Sale) -> bool:
+    """All of it, and the engine has accepted each refund."""
+    untold = sale.refunds.filter(state=Refund.State.PROMISED, told_at=None)
+    return sale.left_cents == 0 and not untold.exists()
+
+
+# Spent points: those that did not go by then are not owed any more, where they would come back
+
+
+def returned_by(sale: Sale) -> str:
+    return sale.installation.spent_points_returned_by
+
+
+# Where the panel gives them back
 
 
 def gives_back(sale: Sale) -> bool:
     return (
-        sale.installation.spent_points_returned_by == Installation.GivesBack.PANEL
+        returned_by(sale) == Installation.GivesBack.PANEL
         and sale.member_id is not None
         and bool(sale.coupon_codes)
     )
@@ -180,9 +196,13 @@ def note_share(delivery: Delivery) -> None:
         raise NotWanted
     if refund.points_given_back is None:
         told = sale.refunds.filter(told_at__isnull=False)
-        due = share(spent_on(sale), total(told, "total_cents"), sale.total_cents)
+        spent = spent_on(sale)
+        due = share(spent, total(told, "total_cents"), sale.total_cents)
         refund.points_given_back = max(due - total(told, "points_given_back"), 0)
-        refund.save(update_fields=["points_given_back"])
+        with transaction.atomic():
+            refund.save(update_fields=["points_given_back"])
+            if spent == 0 and is_refunded_whole(sale):
+                delayed.let_go(sale.order_id)
     if refund.points_given_back == 0:
         raise NotWanted
 

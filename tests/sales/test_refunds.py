@@ -23,7 +23,7 @@ from sales.errors import (
     SaleWasVoided,
 )
 from sales.items import items_to_tell
-from sales.models import Conflict, OriginRule, Refund, Sale
+from sales.models import Conflict, OriginRule, Refund, Remainder, Sale
 from sales.orders import order_of
 from sales.preview import preview
 from sales.record import void
@@ -145,6 +145,17 @@ class TestARefund:
         assert ([item.body() for item in one], other) == ([{"id": "mug", "quantity": 1}], ())
         assert deliveries() == ["done"] * 5  # the balance is read after each part
 
+    def test_of_nothing_after_the_whole_asks_nobody(
+        self, sandbox, mara, sell, bring_back, deliveries, settings
+    ):
+        settings.ENGINE_SETTLE_SECONDS = 0
+        sell()
+        bring_back("R-1", total_cents=4200)
+        bring_back("R-2", total_cents=0)
+        deliveries()
+        assert sandbox.balance(MARA) == 640
+        assert not Remainder.objects.exists()
+
 
 class TestARefundBeforeItsSale:
     def test_waits_and_is_told_behind_it(self, sandbox, mara, sell, bring_back, deliveries):
@@ -252,6 +263,20 @@ class TestSpentPoints:
         assert sandbox.balance(MARA) == 640
         given = Refund.objects.order_by("pk").values_list("points_given_back", flat=True)
         assert list(given) == [119, 119, 262]
+
+    def test_of_another_member_are_not_the_buyers(
+        self, sandbox, engine, code, sell, bring_back, deliveries
+    ):
+        sandbox.add_member(email="lea@example.com", points=100)
+        sale = sell(email="lea@example.com", coupon_codes=(code.code,)).sale
+        deliveries()
+        Installation.objects.update(spent_points_returned_by="engine")
+        told = preview(engine, Sale.objects.get(pk=sale.pk), 4200)
+        assert (told.points_given_back, told.balance_after) == (None, None)
+        Installation.objects.update(spent_points_returned_by="panel")
+        bring_back(total_cents=4200)
+        deliveries()
+        assert (sandbox.balance("lea@example.com"), sandbox.balance(MARA)) == (100, 140)
 
     def test_come_back_once_though_the_answer_was_lost(
         self, sandbox, code, sell, bring_back, deliveries
