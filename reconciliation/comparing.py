@@ -257,7 +257,8 @@ def compare_reversed(case: Case, redemption: PendingRedemption) -> None:
     if attempted is None or redemption.reason in (Reason.LET_GO, Reason.BY_MANAGER):
         return
     alone = is_alone(redemption, case.ours.redemptions)
-    times, by_rows = times_given_back(redemption, case.sight, alone=alone)
+    refunded = is_refunded_beside(case, redemption)
+    times, by_rows = times_given_back(redemption, case.sight, alone=alone, refunded=refunded)
     facts = {
         "balance": case.sight.customer.points_balance,
         "balance before": redemption.balance_before_reversal,
@@ -283,7 +284,7 @@ def compare_reversed(case: Case, redemption: PendingRedemption) -> None:
                 is_certain=by_rows,
             )
         )
-    elif times == 0 and given_back(redemption, case.sight, alone=alone) is False:
+    elif times == 0 and is_nothing_given_back(redemption, case.sight):
         case.found.append(
             of_redemption(
                 Kind.NOT_GIVEN_BACK,
@@ -301,8 +302,13 @@ def made_good(case: Case, redemption: PendingRedemption) -> int:
     return sum(c.points for c in mine) // redemption.points
 
 
+def is_nothing_given_back(redemption: PendingRedemption, sight: Sight) -> bool:
+    """Neither its own points nor what could be another's of theirs."""
+    return given_back(redemption, sight, alone=True) is False
+
+
 def times_given_back(
-    redemption: PendingRedemption, sight: Sight, *, alone: bool
+    redemption: PendingRedemption, sight: Sight, *, alone: bool, refunded: bool = False
 ) -> tuple[int | None, bool]:
     """How often, and whether rows show it; None where reading can't tell."""
     if redemption.newest_row_before_reversal is None:
@@ -312,7 +318,7 @@ def times_given_back(
     # One that was made and given back since moved nothing.
     counted = [row for row in new if not (row.points < 0 and row.status.lower() in GIVEN_BACK)]
     moved = unexplained_points(redemption, sight.customer, counted) or 0
-    by_balance = moved // redemption.points if moved > 0 and alone else 0
+    by_balance = moved // redemption.points if moved > 0 and alone and not refunded else 0
     if by_balance * redemption.points != moved:
         by_balance = 0
     return rows + by_balance, rows > 1
@@ -327,6 +333,12 @@ def is_alone(redemption: PendingRedemption, others: Iterable[PendingRedemption])
         and (other.state == State.REVERSING or other.changed_at >= since)
         for other in others
     )
+
+
+def is_refunded_beside(case: Case, redemption: PendingRedemption) -> bool:
+    """As PendingRedemption.is_refunded_beside."""
+    told = case.ours.member.refund_told_at
+    return told is not None and told >= redemption.is_moved_by_refunds_from
 
 
 # Points that went for codes which no row of this member has

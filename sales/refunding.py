@@ -15,6 +15,7 @@ from connectors.errors import Refused
 from connectors.yotpo.orders import Refund as ToldRefund
 from connectors.yotpo.payloads import Customer
 from members.engine import engine
+from members.models import Member
 from outbox.errors import NotWanted
 from outbox.ledger import enqueue
 from outbox.models import Delivery
@@ -22,7 +23,7 @@ from redemptions import delayed
 from redemptions.evidence import has_code
 from redemptions.timing import settle_time
 from redemptions.use import unuse
-from sales.earned import earned_by, note_earned
+from sales.earned import earned_by, is_our_own, note_earned
 from sales.items import items_to_tell
 from sales.models import GIVE_BACK, REFUND_READING, Refund, Sale
 from sales.orders import flight_of_order
@@ -52,6 +53,7 @@ def note_refund_before(delivery: Delivery) -> None:
     Where it takes no keys, its history before each attempt: a lost answer is read by it.
     """
     refund = refund_of(delivery)
+    note_points_may_come_back(refund.sale)
     by_rows = not settings.ENGINE_KEYS_ORDERS
     by_balance = refund.balance_before is None and may_leave_points(refund)
     if not (by_rows or by_balance):
@@ -66,6 +68,12 @@ def note_refund_before(delivery: Delivery) -> None:
     refund.save(update_fields=["balance_before", "rows_before"])
 
 
+def note_points_may_come_back(sale: Sale | None) -> None:
+    """Where an undo of the member's is under way, the balance alone proves nothing of that then."""
+    if sale and sale.member_id and sale.coupon_codes and not sale.not_delivered:
+        Member.objects.filter(pk=sale.member_id).update(refund_told_at=Now())
+
+
 def rows_like(refund: Refund, customer: Customer | None) -> int | None:
     """How many rows took as many points as this refund should, and name no code.
 
@@ -77,7 +85,10 @@ def rows_like(refund: Refund, customer: Customer | None) -> int | None:
     points = share(earned or 0, refund.total_cents, refund.sale.total_cents)
     if points == 0:
         return None
-    return sum(row.points == -points and not has_code(row) for row in customer.history)
+    return sum(
+        row.points == -points and not has_code(row) and not is_our_own(row)
+        for row in customer.history
+    )
 
 
 def is_refund_seen(delivery: Delivery) -> bool | None:

@@ -1,5 +1,6 @@
 """Refunds: each once, never more than their sale, behind its order, and waiting for one to come."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -27,6 +28,7 @@ from sales.models import Conflict, OriginRule, Refund, Remainder, Sale
 from sales.orders import order_of
 from sales.preview import preview
 from sales.record import void
+from sales.refunding import rows_like
 from sales.refunds import match, match_none, promise_refunds
 from sales.watches import watch_conflicts
 from stores.models import Installation
@@ -156,6 +158,19 @@ class TestARefund:
         assert sandbox.balance(MARA) == 640
         assert not Remainder.objects.exists()
 
+    def test_is_not_seen_in_a_correction_of_as_many_points(
+        self, engine, mara, sell, bring_back, deliveries
+    ):
+        sell()
+        deliveries()
+        refund = bring_back(total_cents=1000).refund
+        shown = engine.customer(email=MARA, with_history=True)
+        title = "Correction of refunds S9."
+        correction = replace(shown.history[0], title=title, points=-10, status="Approved")
+        taken = replace(correction, title="Refunded an order")
+        for row, seen in [(correction, 0), (taken, 1)]:
+            assert rows_like(refund, replace(shown, history=[row, *shown.history])) == seen
+
 
 class TestARefundBeforeItsSale:
     def test_waits_and_is_told_behind_it(self, sandbox, mara, sell, bring_back, deliveries):
@@ -277,6 +292,16 @@ class TestSpentPoints:
         bring_back(total_cents=4200)
         deliveries()
         assert (sandbox.balance("lea@example.com"), sandbox.balance(MARA)) == (100, 140)
+
+    def test_are_no_proof_of_an_undo_while_they_come_back(
+        self, sandbox, code, sell, bring_back, deliveries
+    ):
+        sell(coupon_codes=(code.code,))
+        deliveries()
+        assert not code.is_refunded_beside()
+        bring_back(total_cents=4200)
+        deliveries()
+        assert code.is_refunded_beside()
 
     def test_come_back_once_though_the_answer_was_lost(
         self, sandbox, code, sell, bring_back, deliveries
