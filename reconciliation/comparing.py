@@ -15,8 +15,9 @@ from connectors.yotpo.payloads import CodeRecord, HistoryItem
 from database.encryption import blind_index
 from reconciliation.found import Found
 from reconciliation.kinds import Kind
-from reconciliation.ordering import compare_orders
+from reconciliation.ordering import compare_orders, rows_of_orders
 from reconciliation.ours import Corrected, Ours
+from reconciliation.refunded import compare_refunds
 from redemptions.delayed import likely_cause
 from redemptions.evidence import (
     GIVEN_BACK,
@@ -91,7 +92,11 @@ def compare(case: Case) -> list[Found]:
     for redemption in case.ours.redemptions:
         compare_redemption(case, redemption)
     compare_foreign(case)
-    case.found += compare_orders(case.ours, case.sight, [r for r in case.left if r.points > 0])
+    earned = [row for row in case.left if row.points > 0]
+    matches = rows_of_orders(case.ours, case.sight, earned)
+    case.found += compare_orders(case.ours, case.sight, matches, earned)
+    taken = [row for row in case.left if row.points < 0]
+    case.found += compare_refunds(case.ours, case.sight, matches, taken)
     return case.found
 
 
