@@ -21,6 +21,7 @@ GivesBack = Installation.GivesBack
 
 UNTOLD = "The loyalty engine was not told of this sale: a refund moves no points."
 NOT_YET = "The loyalty engine has not heard of this sale yet."
+OVER = "All of this sale was refunded before: a refund moves no points."
 BY_HISTORY = "What the sale earned stands in the member's history."
 NO_PROOF = "The member's history does not show for certain what the sale earned."
 WITH_ALL = "The engine gives spent points back when all of the sale is refunded."
@@ -56,6 +57,8 @@ def preview(
     warnings = tuple(warnings_for(sale, items))
     if sale.not_delivered or sale.member is None:
         return Preview(0, 0, None, None, UNTOLD if sale.not_delivered else NOT_YET, warnings)
+    if is_over(sale):
+        return Preview(0, 0, None, None, OVER, warnings)
     customer = engine.customer(email=sale.member.email, with_history=True)
     taken, taken_basis = taken_back(sale, customer, total_cents)
     given, given_basis = given_back(sale, total_cents)
@@ -66,6 +69,11 @@ def preview(
     return replace(
         told, balance_after=balance, tier_after=tier_after(engine, customer, taken, total_cents)
     )
+
+
+def is_over(sale: Sale) -> bool:
+    """One of nothing may follow; a sale of nothing is refunded once as well."""
+    return sale.left_cents == 0 and sale.refunds.filter(state=Refund.State.PROMISED).exists()
 
 
 def taken_back(sale: Sale, customer: Customer, cents: int) -> tuple[int | None, str]:

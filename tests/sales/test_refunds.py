@@ -122,6 +122,16 @@ class TestARefund:
         assert (refund.state, refund.sale, refund.order_id) == ("promised", None, "WEB-77")
         assert deliveries() == ["done"]
 
+    def test_bought_online_of_a_sale_of_ours_counts_like_any_other(
+        self, sandbox, mara, sell, bring_back, deliveries
+    ):
+        sale = sell().sale
+        assert bring_back("R-1", bought_online=True, total_cents=3000).refund.sale == sale
+        with pytest.raises(MoreThanLeft):
+            bring_back("R-2", total_cents=3000)
+        deliveries()
+        assert sandbox.balance(MARA) == 640 + 42 - 30
+
     def test_of_another_installation_has_an_id_of_its_own(
         self, installation, mara, sell, bring_back
     ):
@@ -324,6 +334,40 @@ class TestAPreview:
         assert (told.points_taken_back, told.points_given_back) == (10, 0)
         assert (told.balance_after, told.tier_after) == (672, "Silver")
         assert "history" in told.basis
+
+    @pytest.mark.parametrize(
+        ("by_engine", "by"), [("full", "engine"), ("never", "panel"), ("never", "nobody")]
+    )
+    @pytest.mark.parametrize("parts", [(350, 350, 350, 0), (1, 1049), (1050, 0), (0, 1050)])
+    def test_is_what_then_happens(
+        self,
+        sandbox,
+        engine,
+        installation,
+        code,
+        sell,
+        bring_back,
+        deliveries,
+        settings,
+        by_engine,
+        by,
+        parts,
+    ):
+        settings.ENGINE_SETTLE_SECONDS = 0
+        sandbox.switch(spent_points_returned=by_engine)
+        installation.spent_points_returned_by = by
+        installation.save()
+        sell(total_cents=1050, coupon_codes=(code.code,))
+        deliveries()
+        for number, cents in enumerate(parts):
+            told = preview(engine, Sale.objects.select_related("installation").get(), cents)
+            moved = told.points_given_back - told.points_taken_back
+            before = sandbox.balance(MARA)
+            bring_back(f"R-{number}", total_cents=cents)
+            deliveries()
+            assert sandbox.balance(MARA) == before + moved
+            assert told.balance_after in {None, before + moved}
+        assert not Remainder.objects.filter(state="asks").exists()
 
     def test_shows_a_debt(self, sandbox, engine, mara, sell, deliveries, settings):
         sale = sell(total_cents=100_000).sale
