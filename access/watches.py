@@ -8,12 +8,13 @@ from django.db.models.functions import Coalesce, Now
 from django.urls import reverse
 
 from access.look_ups import LookUps
-from database.conditions import Condition
+from database.conditions import Condition, gives
 
 # Long enough that whoever comes in the morning still reads of the evening.
 SHOWN_FOR = timedelta(hours=24)
 
 
+@gives("look_ups.too_many")
 def watch_harvesting() -> Iterator[Condition]:
     """Tills and associates that reached the limit of look-ups within the last day."""
     reached = LookUps.objects.filter(refused_at__gt=Now() - SHOWN_FOR).order_by()

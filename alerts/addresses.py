@@ -2,11 +2,12 @@
 
 import ipaddress
 import secrets
-import socket
 from urllib.parse import SplitResult, urlsplit
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
+
+from connectors.wire import look_up
 
 ADDRESS = ipaddress.IPv4Address | ipaddress.IPv6Address
 MOST_TRIED = 3
@@ -58,15 +59,16 @@ def check_literal(host: str) -> None:
     check_address(address)
 
 
-def addresses_of(host: str, port: int) -> list[str]:
+def addresses_of(host: str, port: int, seconds: float) -> list[str]:
     """What the name stands for now. All of it must be allowed; connect to one of these only.
 
     Three at most are given: to try them takes time.
 
     Asked at each sending, and connected to as it was checked: a name that changes in between
-    (DNS rebinding) changes nothing. Raises NotAllowed, or OSError where the name is unknown.
+    (DNS rebinding) changes nothing. Raises NotAllowed, or OSError where the name is unknown or
+    nobody answers within `seconds`.
     """
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    found = look_up(host, port, seconds)
     addresses = list(dict.fromkeys(str(place[4][0]) for place in found))
     if not addresses:
         raise OSError("no address")

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 
 from alerts.models import Alert, Mute, Recipient, State
-from alerts.watching import set_aside
+from alerts.watching import known_kinds, set_aside
 from audit.audited import Audited
 from audit.look_only import LookOnly
 from audit.record import Where, Who, record
@@ -73,7 +73,20 @@ class AlertAdmin(LookOnly, admin.ModelAdmin):
         return super().change_view(request, object_id, form_url, context)
 
 
+def kinds_to_choose() -> list[tuple[str, str]]:
+    return [("", "---------"), *((kind, kind) for kind in known_kinds())]
+
+
 class MuteForm(forms.ModelForm):
+    """Of a kind that there is: a mute of another would keep nothing quiet, unnoticed."""
+
+    kind = forms.ChoiceField(
+        choices=kinds_to_choose,
+        error_messages={
+            "invalid_choice": "There are no alerts of the kind %(value)s: choose one of the list."
+        },
+    )
+
     def clean_until(self):
         until = self.cleaned_data["until"]
         if until <= timezone.now():

@@ -19,6 +19,7 @@ from connectors.errors import (
 )
 
 DEADLINE_SECONDS = 10.0
+LOOK_UP_SECONDS = 3.0
 CONNECT_SECONDS = 5.0
 LONGEST_WAIT = 300.0
 CALL = ("alert_webhook", "POST", "webhook")
@@ -74,10 +75,11 @@ def post(url: str, body: bytes, headers: dict[str, str], tls: ssl.SSLContext | N
     ends_at = time.monotonic() + DEADLINE_SECONDS
     try:
         parts = parts_of(url)
-        addresses = addresses_of(parts.hostname or "", parts.port or default_port(parts))
+        port = parts.port or default_port(parts)
+        addresses = addresses_of(parts.hostname or "", port, LOOK_UP_SECONDS)
     except NotAllowed as error:
         raise Refused(*CALL, words=str(error)) from None
-    except (OSError, UnicodeError):
+    except OSError:
         raise Unavailable(*CALL, reason="dns") from None
     context = (tls or ssl.create_default_context()) if parts.scheme == "https" else None
     connection = Pinned(parts, addresses, context, ends_at - time.monotonic())

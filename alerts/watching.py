@@ -13,7 +13,7 @@ from django.utils.module_loading import import_string
 
 from alerts.models import Alert, State
 from alerts.promising import promise
-from database.conditions import Condition
+from database.conditions import Condition, kinds_of
 
 log = structlog.get_logger(__name__)
 
@@ -44,6 +44,13 @@ def watch() -> None:
     with transaction.atomic():
         changed = take_over(seen, failed)
         promise(changed)
+
+
+def known_kinds() -> list[str]:
+    """All that a watch says it gives, and what was raised of late. One query."""
+    said = (kinds_of(import_string(path)) for path in settings.ALERT_WATCHES)
+    raised = Alert.objects.order_by().values_list("kind", flat=True).distinct()
+    return sorted({FAILED, *raised, *(kind for kinds in said for kind in kinds)})
 
 
 def failure(path: str) -> Condition:

@@ -25,6 +25,7 @@ from redemptions.errors import CannotUndo, EndsOpenCode, MemberCannotRedeem, Not
 from redemptions.models import PendingRedemption, PendingRedemptionQuerySet
 from redemptions.settling import see_to
 from redemptions.states import UNDER_WAY, Reason, State
+from redemptions.withdrawal import Withdrawal
 from stores.models import Installation
 from stores.places import place_of
 
@@ -80,7 +81,7 @@ def redeem(request: ApiRequest, body: schemas.Redeem) -> Answer:
         associate=place.associate,
         ticket=body.ticket or "",
         store=place.store,
-        ends=Agreed(body.ends, withdrawn=True) if body.ends else None,
+        ends=Agreed(body.ends, Withdrawal(said=True)) if body.ends else None,
     )
     is_repeat = act.earlier() is not None
     try:
@@ -188,7 +189,7 @@ def reverse(request: ApiRequest, redemption_id: UUID, body: schemas.Reverse) -> 
         actions.undo(
             engine=engine(),
             redemption=redemption,
-            withdrawn=body.withdrawn,
+            withdrawal=Withdrawal(body.withdrawn),
             asked=Asked(
                 associate=place.associate,
                 why=body.reason or "",

@@ -12,13 +12,14 @@ from access import approvals, pins
 from access.at_till import short
 from access.middleware import PanelRequest
 from associates.answers import by, screen
-from associates.views import find, show_coupon, took_it_off
+from associates.views import find, read_withdrawal, show_coupon
 from members.engine import engine
 from redemptions import actions
 from redemptions.errors import CannotUndo, NotWithdrawn
 from redemptions.life import is_withdrawn
 from redemptions.models import PendingRedemption
 from redemptions.states import UNDER_WAY, State
+from redemptions.withdrawal import NOT_SAID, Withdrawal
 from stores.models import Associate
 
 
@@ -77,14 +78,14 @@ def undo(request: PanelRequest, redemption_id: uuid.UUID) -> HttpResponse:
         refused = words_of(Why.OF_ANOTHER, redemption)
         approvals.note_refusal(request.bearer, Why.OF_ANOTHER, redemption, "takes a manager")
         return show_coupon(request, redemption, undo_refused=refused, ask_manager=True)
-    return undone(request, redemption, withdrawn=took_it_off(request))
+    return undone(request, redemption, withdrawal=read_withdrawal(request))
 
 
 def undone(
     request: PanelRequest,
     redemption: PendingRedemption,
     *,
-    withdrawn: bool = False,
+    withdrawal: Withdrawal = NOT_SAID,
     though_claimed: bool = False,
     manager: Associate | None = None,
 ) -> HttpResponse:
@@ -93,7 +94,7 @@ def undone(
         actions.undo(
             engine=engine(),
             redemption=redemption,
-            withdrawn=withdrawn,
+            withdrawal=withdrawal,
             though_claimed=though_claimed,
             asked=asked,
         )
@@ -175,7 +176,7 @@ def approved(request: PanelRequest, redemption: PendingRedemption, why: Why) -> 
     return undone(
         request,
         redemption,
-        withdrawn=why is not Why.OF_ANOTHER,
+        withdrawal=Withdrawal(said=why is not Why.OF_ANOTHER),
         though_claimed=why is Why.SOLD,
         manager=agreed,
     )

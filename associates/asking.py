@@ -12,7 +12,7 @@ from associates.answers import explain
 from associates.tokens import ActToken, PageTooOld, Shown, mint_act, read_shown, sign_shown
 from offers.catalogue import Kind, Offer
 from offers.money import show_money
-from redemptions.delayed import OpenSale, is_delayed, is_elsewhere, open_code, why_it_stays
+from redemptions.delayed import is_delayed, is_elsewhere, open_code, why_it_stays
 from redemptions.errors import (
     EndsOpenCode,
     OpenCodeElsewhere,
@@ -23,6 +23,7 @@ from redemptions.errors import (
 from redemptions.life import is_withdrawn
 from redemptions.models import PendingRedemption
 from redemptions.states import State
+from redemptions.withdrawal import OpenSale, Withdrawal
 
 # As long as the field lets them be.
 LONGEST_POINTS = 12
@@ -85,11 +86,9 @@ def why_not_ended(request: PanelRequest, older: PendingRedemption) -> str:
     """Why this till can't end that code for another one; empty where it can."""
     if is_elsewhere(older, request.installation):
         return str(OpenCodeElsewhere())
-    beside = OpenSale(request.till, request.POST.get("sale", ""))
-    reaches = is_withdrawn(older) or beside.has(older)
-    if reaches and older.claimed_used_at is None:
-        return ""
-    return why_it_stays(older, reaches=reaches)
+    here = Withdrawal(sale=OpenSale(request.till, request.POST.get("sale", "")))
+    may_end = is_withdrawn(older) or here.reaches(older)
+    return "" if may_end and older.claimed_used_at is None else why_it_stays(older, here)
 
 
 def ask_again(

@@ -8,6 +8,7 @@ from django.shortcuts import render
 from django.utils import dateformat
 from django.views.decorators.http import require_POST
 
+from access.look_ups import meter
 from access.middleware import PanelRequest
 from associates.answers import by, screen
 from associates.finding import find_here, read_member
@@ -53,7 +54,8 @@ def words_for(sale: Sale, member: Member | None) -> dict[str, Any]:
 @screen
 @require_POST
 def add(request: PanelRequest, sale_id: int) -> HttpResponse:
-    """It becomes this member's, once, and the engine is told."""
+    """It becomes this member's, once, and the engine is told. It is counted as a look-up is."""
+    meter.count(request.till, request.associate)
     sale = find_here(request, sale_id)
     member = read_member(request.POST.get("member", ""))
     if member is None:

@@ -22,7 +22,7 @@ from members.models import Member
 from offers import reach
 from offers.catalogue import Kind, Offer, place_of
 from offers.money import show_money
-from redemptions.delayed import is_delayed, less_ending, less_set_aside
+from redemptions.delayed import ends_here, is_delayed, less_ending, less_set_aside
 from redemptions.models import OPEN_FOR, PendingRedemption
 from redemptions.states import UNDER_WAY
 from stores.models import Installation
@@ -37,6 +37,8 @@ class OfferCard:
     offer: Offer
     short_by: int
     worth: str
+    ends_code: bool
+    """Taking it ends the member's open delayed code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +93,12 @@ def compose(
     standing = OPEN_FOR.ask(found.id) if found.id else []
     member = less_set_aside(found, standing)
     swapping = less_set_aside(found, less_ending(standing, installation))
+    has_code = ends_here(standing, installation) is not None
     cards = [
-        card(swapping if is_delayed(installation, offer) else member, offer) for offer in offers
+        card(swapping, offer, ends_code=has_code)
+        if is_delayed(installation, offer)
+        else card(member, offer)
+        for offer in offers
     ]
     cards.sort(key=lambda card: place_of(card.offer, card.short_by))
     return MemberScreen(
@@ -114,9 +120,9 @@ def nearest(cards: list[OfferCard]) -> list[OfferCard]:
     return (priced or missing)[:NEARLY]
 
 
-def card(member: FoundMember, offer: Offer) -> OfferCard:
+def card(member: FoundMember, offer: Offer, *, ends_code: bool = False) -> OfferCard:
     missing = reach.missing_points(member, offer)
-    return OfferCard(offer, missing, worth(offer, member.points_available))
+    return OfferCard(offer, missing, worth(offer, member.points_available), ends_code)
 
 
 def worth(offer: Offer, available: int) -> str:
@@ -197,7 +203,14 @@ def tier_words(tier: TierView) -> dict[str, Any]:
 def row_of(card: OfferCard, *, may_redeem: bool) -> SafeString:
     """An offer that can be had."""
     offer = card.offer
-    return offer_row(offer.id, offer.name, offer.description, cost_words(card), may_redeem)
+    return offer_row(
+        offer.id,
+        offer.name,
+        offer.description,
+        cost_words(card),
+        may_redeem=may_redeem,
+        ends_code=may_redeem and card.ends_code,
+    )
 
 
 def cost_words(card: OfferCard) -> str:
@@ -207,7 +220,9 @@ def cost_words(card: OfferCard) -> str:
 
 
 @lru_cache(maxsize=1000)
-def offer_row(number: int, name: str, description: str, cost: str, may_redeem: bool) -> SafeString:
+def offer_row(
+    number: int, name: str, description: str, cost: str, *, may_redeem: bool, ends_code: bool
+) -> SafeString:
     """Looks the same for everyone who can have it, so it is made once."""
     context = {
         "id": str(number),
@@ -216,6 +231,7 @@ def offer_row(number: int, name: str, description: str, cost: str, may_redeem: b
         "description": "" if name in description else description,
         "cost": cost,
         "may_redeem": may_redeem,
+        "ends_code": ends_code,
     }
     return render_to_string("associates/member.html#offer", context)
 

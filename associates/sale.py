@@ -21,6 +21,7 @@ from members.models import Member
 from offers.money import show_money
 from sales.claims import WITHOUT_MEMBER
 from sales.models import Sale
+from sales.record import codes_by_now
 from sales.why import changes
 from sales.why_words import of_code, of_order
 from stores.models import POS_ID
@@ -84,7 +85,7 @@ def context_of(request: PanelRequest, sale: Sale, member: Member | None) -> dict
         "whose": mask_email(sale.member.email) if sale.member else "",
         "nobodys": sale.not_delivered in WITHOUT_MEMBER,
         "order": of_order(sale),
-        "codes": [of_code(told) for told in sale.coupon_codes],
+        "codes": [of_code(told) for told in codes_by_now(sale)],
         "member": member,
         "trouble": reading.trouble,
         "rows": lines(reading.changes, request.installation),

@@ -28,11 +28,12 @@ from members.engine import engine
 from members.identity import Phone, read_identity
 from members.models import Member
 from redemptions import actions, life
-from redemptions.delayed import Agreed, OpenSale
+from redemptions.delayed import Agreed
 from redemptions.errors import EndsOpenCode, OpenCodeExists, PriceChanged, WrongPoints
 from redemptions.models import PendingRedemption
 from redemptions.settling import see_to
 from redemptions.states import State
+from redemptions.withdrawal import OpenSale, Withdrawal
 from stores.models import POS_ID, Installation
 
 log = structlog.get_logger(__name__)
@@ -175,19 +176,20 @@ def read_agreed(request: PanelRequest) -> Agreed | None:
     given = request.POST.get("ends", "")
     if not given:
         return None
-    sale = OpenSale(request.till, read_ticket(request))
     try:
-        return Agreed(uuid.UUID(given), withdrawn=took_it_off(request), sale=sale)
+        return Agreed(uuid.UUID(given), read_withdrawal(request))
     except ValueError:
         raise BadRequest from None
 
 
-def took_it_off(request: PanelRequest) -> bool:
-    """The till answered over the bridge that it took the code off.
+def read_withdrawal(request: PanelRequest) -> Withdrawal:
+    """Whether the till answered over the bridge that it took the code off the sale beside it.
 
-    Where people sign in by PIN there is no such till to answer.
+    Where people sign in by PIN there is no such till to answer. Raises BadRequest for a ticket that
+    is none.
     """
-    return request.POST.get("withdrawn") == "1" and request.bearer.pin_session_id is None
+    took_it_off = request.POST.get("withdrawn") == "1" and request.bearer.pin_session_id is None
+    return Withdrawal(took_it_off, OpenSale(request.till, read_ticket(request)))
 
 
 def read_points(text: str | None) -> int | None:

@@ -18,6 +18,7 @@ from backfill.files import LARGEST_FILE
 from backfill.keeping import UploadedBefore, keep, left_over_rows, left_over_titles
 from backfill.models import Backfill, Part, RowNotTaken
 from backfill.states import LOOKED_AT, WORKING, State
+from backfill.working import is_left_alone
 from database.spreadsheets import Unreadable, csv_answer
 from stores.models import Installation
 
@@ -197,6 +198,7 @@ def standing(backfill: Backfill) -> dict[str, Any]:
     return {
         "backfill": backfill,
         "is_working": backfill.state in WORKING,
+        "is_left_alone": is_left_alone(backfill),
         "is_looked_at": backfill.state in LOOKED_AT,
         "may_begin": backfill.state == State.CHECKED,
         "may_pause": backfill.state == State.RECORDING,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from database.spreadsheets import Unreadable, read_rows, text_of
 
 LARGEST_FILE = 50_000_000
-MOST_ROWS = 200_000
+MOST_ROWS, MOST_CELLS = 200_000, 500
 # Of a row that was not taken, in the file of those: read again, they are passed over.
 LINE, WHY = "line_in_file", "why_not_taken"
 NEEDED = ("id", "completed_at")
@@ -61,8 +61,9 @@ def read_file(raw: bytes) -> SalesFile:
     """Raises Unreadable, with what to do about it."""
     if len(raw) > LARGEST_FILE:
         raise Unreadable(f"The file is larger than {LARGEST_FILE // 1_000_000} MB: split it.")
-    rows = read_rows(text_of(raw))
+    rows = not_too_wide(read_rows(text_of(raw)))
     _, written = next(rows, (1, []))
+    check_is_text(written)
     titles = [normal(title) for title in written]
     check_titles(titles)
     found = list(twins(titles, rows))
@@ -78,6 +79,26 @@ def read_file(raw: bytes) -> SalesFile:
 
 def normal(title: str) -> str:
     return "_".join(title.lower().split())
+
+
+def not_too_wide(rows: Iterator[tuple[int, list[str]]]) -> Iterator[tuple[int, list[str]]]:
+    """Raises Unreadable for a line that no table has: nobody could look at it."""
+    for line, cells in rows:
+        if len(cells) > MOST_CELLS:
+            raise Unreadable(
+                f"Line {line} has more than {MOST_CELLS} cells: see whether an end of line is "
+                "missing, and leave out columns that nobody needs."
+            )
+        yield line, cells
+
+
+def check_is_text(titles: list[str]) -> None:
+    """PostgreSQL stores no NUL, and a file that has some among its titles is in another encoding.
+
+    Raises Unreadable.
+    """
+    if any("\0" in title for title in titles):
+        raise Unreadable("The first line is not text in UTF-8: save it as CSV (UTF-8).")
 
 
 def check_titles(titles: list[str]) -> None:

@@ -33,7 +33,9 @@ class Backfill(models.Model):
     )
     titles = models.JSONField(default=list)
     unused = models.JSONField(
-        "columns that are not used", default=list, help_text="Nothing of them is kept."
+        "columns that are not used",
+        default=list,
+        help_text="What they say is forgotten with their rows.",
     )
 
     state = models.CharField(max_length=16, choices=State, default=State.CHECKING)

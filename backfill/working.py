@@ -26,6 +26,7 @@ from database.encryption import blind_index
 from members.identity import email_identity
 from members.models import Member
 from outbox.models import Delivery
+from outbox.periodic import is_run
 from outbox.states import State as DeliveryState
 from outbox.worker import draining
 from sales.models import ORDER
@@ -60,13 +61,24 @@ def work(backfill: Backfill, seconds: float, stop: Event) -> bool:
         came_on = slice_of(backfill, time.monotonic() + seconds, stop)
     except Backfill.DoesNotExist:  # discarded meanwhile
         return False
+    except Part.DoesNotExist:  # stopped meanwhile, and its rows are gone
+        came_on = False
     Backfill.objects.filter(pk=backfill.pk).update(held_until=None)
     return came_on
 
 
+def is_left_alone(backfill: Backfill) -> bool:
+    """Neither the worker nor the command is at it, and one of them should be."""
+    free = Backfill.objects.filter(is_free(), pk=backfill.pk, state__in=WORKING)
+    return free.exists() and not is_run(f"{work_on.__module__}.{work_on.__qualname__}")
+
+
+def is_free() -> Q:
+    return Q(held_until=None) | Q(held_until__lte=Now())
+
+
 def hold(backfill: Backfill) -> bool:
-    free = Q(held_until=None) | Q(held_until__lte=Now())
-    mine = Backfill.objects.filter(free, pk=backfill.pk, state__in=WORKING)
+    mine = Backfill.objects.filter(is_free(), pk=backfill.pk, state__in=WORKING)
     held = mine.update(held_until=Now() + HELD_FOR)
     backfill.refresh_from_db()
     return bool(held)
@@ -114,7 +126,7 @@ def check(backfill: Backfill, part: Part) -> None:
     for row, given in told:
         try:
             places.check(given.place)
-            there = row.twin is not None or is_there(backfill, given.new, kept)
+            there = is_there(backfill, given.new, kept) or row.twin is not None
         except Flawed as error:
             flaws.append((row, str(error)))
             continue

@@ -5,6 +5,7 @@ the room whose tables it reads, and in settings.ALERT_WATCHES by dotted path. It
 two, whatever the number of rows, and writes nothing. What it gives is an alert; what it gives no
 more is over. So nobody raises or clears anything: `alerts/` does, from what the watches give.
 
+    @gives("delivery.parked")
     def watch_parked() -> Iterator[Condition]:
         for kind, count, since in parked_by_kind():
             yield Condition(kind="delivery.parked", subject=kind, count=count, since=since,
@@ -38,3 +39,20 @@ class Condition:
 
 
 Watch = Callable[[], Iterable[Condition]]
+
+_GIVEN: dict[Watch, tuple[str, ...]] = {}
+
+
+def gives(*kinds: str) -> Callable[[Watch], Watch]:
+    """Says which kinds a watch gives, so that a person can choose one that was never raised yet."""
+
+    def note(watch: Watch) -> Watch:
+        _GIVEN[watch] = kinds
+        return watch
+
+    return note
+
+
+def kinds_of(watch: Watch) -> tuple[str, ...]:
+    """Empty for one that does not say."""
+    return _GIVEN.get(watch, ())

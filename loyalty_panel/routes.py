@@ -27,6 +27,7 @@ from outbox.routes import Route
 from reconciliation.ours import CORRECTION, ORDER_AGAIN
 from reconciliation.telling import (
     is_correction_seen,
+    look_before_order,
     note_not_repaired,
     note_repaired,
     note_told_again,
@@ -140,7 +141,11 @@ DELIVERIES: dict[str, Route] = {
 """What each kind of delivery calls, and what follows from its end."""
 # A manager has seen that the engine did nothing with it.
 DELIVERIES[ORDER_AGAIN] = replace(
-    DELIVERIES[ORDER], on_done=note_told_again, on_parked=note_not_repaired
+    DELIVERIES[ORDER],
+    before=look_before_order,
+    on_done=note_told_again,
+    on_parked=note_not_repaired,
+    calls=3,
 )
 
 WEBHOOKS: dict[str, dict[str, Handler]] = {

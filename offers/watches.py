@@ -5,11 +5,12 @@ from typing import Any
 
 from django.urls import reverse
 
-from database.conditions import Condition
+from database.conditions import Condition, gives
 from offers.models import Pool
 from offers.pools import forecast, with_pace
 
 
+@gives("pool.empty", "pool.low")
 def watch_pools() -> Iterator[Condition]:
     """Offers whose codes are gone, or soon will be."""
     pool: Any  # with `lately`

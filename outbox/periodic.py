@@ -75,6 +75,11 @@ def run(name: str, slot: int) -> None:
         PeriodicJob.objects.filter(name=name, slot=slot).update(ended_slot=slot)
 
 
+def is_run(name: str) -> bool:
+    """Whether workers are at this job: one began it a short while ago."""
+    return PeriodicJob.objects.filter(name=name, began_at__gt=Now() - LONGEST_RUN).exists()
+
+
 def tick_until(stop: threading.Event) -> None:
     """A worker's clock. A database that is away for a while does not stop it."""
     while not stop.wait(TICK_SECONDS):

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from django.db.models import Count, Min
 from django.urls import reverse
 
-from database.conditions import Condition
+from database.conditions import Condition, gives
 from outbox.models import Delivery, OutsideSystem
 from outbox.states import Reason, State
 
 
+@gives("delivery.parked")
 def watch_parked() -> Iterator[Condition]:
     """Deliveries that wait for a person, by kind."""
     parked = Delivery.objects.filter(state=State.PARKED).order_by()
@@ -32,6 +33,7 @@ def watch_parked() -> Iterator[Condition]:
         )
 
 
+@gives("breaker.open")
 def watch_breakers() -> Iterator[Condition]:
     """Outside systems that are called no more until one answers again."""
     for system in OutsideSystem.objects.exclude(open_until=None):

@@ -126,8 +126,9 @@ def described(found: Found, balance: int) -> Preview:
         )
     elif repair == Repair.SEND_ORDER:
         words = (
-            "The order is sent again under the same id. Where the account's status word is wrong, "
-            "put that right in the engine's settings first, or it will do nothing again."
+            "The member is read once more, then the order is sent again under the same id. Where "
+            "the account's status word is wrong, put that right in the engine's settings first, or "
+            "it will do nothing again."
         )
     return Preview(found, repair, words, balance, balance + moved)
 

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from django.db.models import Count, Min
 from django.urls import reverse
 
-from database.conditions import Condition
+from database.conditions import Condition, gives
 from reconciliation.kinds import Kind, State
 from reconciliation.models import Difference
 
 
+@gives("difference.open")
 def watch_differences() -> Iterator[Condition]:
     """One for each kind. What is explained needs nobody; points that did not go with an order, the
     redemptions' own watch tells of."""

@@ -40,10 +40,11 @@ from redemptions.errors import (
     PriceChanged,
     WrongPoints,
 )
-from redemptions.life import UNSOLD, WITHDRAWN
+from redemptions.life import UNSOLD
 from redemptions.models import PendingRedemption
 from redemptions.reversal import give_back
 from redemptions.states import UNDER_WAY, Reason, State
+from redemptions.withdrawal import NOT_SAID, Withdrawal
 from stores.models import Associate, Installation, Store, Till
 
 log = structlog.get_logger(__name__)
@@ -369,12 +370,13 @@ def undo(
     *,
     engine: Yotpo,
     redemption: PendingRedemption,
-    withdrawn: bool = False,
+    withdrawal: Withdrawal = NOT_SAID,
     though_claimed: bool = True,
     asked: Asked = Asked(),
 ) -> PendingRedemption:
-    """Give the points back. `withdrawn`: the POS says that it takes the code no more, or a manager
-    agreed to do it all the same. Not `though_claimed`: only where no till said that it was sold.
+    """Give the points back. `withdrawal`: whether the POS takes the code no more; a manager who
+    agreed to do it all the same says so, too. Not `though_claimed`: only where no till said that it
+    was sold.
 
     The promise is committed first, then the engine is asked; the answer's state tells how far it
     came: reversed, reversing (kept and tried again), or uncertain with `reverse_when_found`.
@@ -383,7 +385,7 @@ def undo(
     if redemption.state in UNDER_WAY:
         remember_to_reverse(redemption, asked)
     if redemption.state == State.ISSUED:
-        promise_to_reverse(redemption, withdrawn, though_claimed, asked)
+        promise_to_reverse(redemption, withdrawal, though_claimed, asked)
     if redemption.state == State.REVERSING:
         give_back(engine, redemption)
     check_undone(redemption)
@@ -402,9 +404,10 @@ def remember_to_reverse(redemption: PendingRedemption, asked: Asked) -> None:
 
 
 def promise_to_reverse(
-    redemption: PendingRedemption, withdrawn: bool, though_claimed: bool, asked: Asked
+    redemption: PendingRedemption, withdrawal: Withdrawal, though_claimed: bool, asked: Asked
 ) -> None:
-    provided = (Q() if withdrawn else WITHDRAWN) & (Q() if though_claimed else UNSOLD)
+    withdrawn = withdrawal.counts_for(redemption)
+    provided = withdrawal.condition(redemption) & (Q() if though_claimed else UNSOLD)
     said = asked.kept() | ({"withdrawn_at": Now()} if withdrawn else {})
     with transaction.atomic(durable=True):
         if redemption.end(Reason.UNDONE, provided=provided, **said):
@@ -414,6 +417,8 @@ def promise_to_reverse(
         return
     if redemption.claimed_used_at is not None and not though_claimed:
         raise NotWithdrawn("The till said that a sale with this code was completed.")
+    if not withdrawal.reaches(redemption):
+        raise NotWithdrawn(withdrawal.where_else(redemption))
     raise NotWithdrawn(
         "The code is still on the sale. Take it off there first, then press Undo again."
     )

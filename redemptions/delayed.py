@@ -11,7 +11,6 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from django.db.models import Q
 from django.db.models.functions import Now
 
 from audit.record import By
@@ -23,12 +22,13 @@ from offers.catalogue import Kind, Offer
 from redemptions.disputes import is_being_taken
 from redemptions.errors import EndsOpenCode, OpenCodeElsewhere, StillOnSale
 from redemptions.evidence import Sight, points_went
-from redemptions.life import UNSOLD, WITHDRAWN
+from redemptions.life import UNSOLD
 from redemptions.looking import look
 from redemptions.models import LOOKED_FOR, PendingRedemption, sets_aside
 from redemptions.states import Deduction, Reason, State
 from redemptions.timing import MARGIN, deadline, settle_time
-from stores.models import Installation, Till
+from redemptions.withdrawal import NOT_SAID, Withdrawal
+from stores.models import Installation
 
 log = structlog.get_logger(__name__)
 
@@ -39,33 +39,11 @@ NOT_SEEN = (Deduction.DUE, Deduction.TOLD, Deduction.MISSING)
 
 
 @dataclass(frozen=True, slots=True)
-class OpenSale:
-    """The sale beside a till. `ticket` is empty where its POS has told none."""
-
-    till: Till
-    ticket: str
-
-    def has(self, code: PendingRedemption) -> bool:
-        """Whether a code that a POS put on a sale is on this one: by its ticket, else its till."""
-        if code.ticket:
-            in_store = code.store_id in {None, self.till.store_id}
-            return in_store and code.ticket == self.ticket
-        return code.till_id == self.till.pk
-
-
-@dataclass(frozen=True, slots=True)
 class Agreed:
-    """Which open code the associate agreed to end. `withdrawn`: the POS takes it no more.
-
-    A till can say so of its own `sale` alone; a POS's server, without one, of all its tills'.
-    """
+    """Which open code the associate agreed to end, and whether the POS takes it no more."""
 
     redemption_id: UUID
-    withdrawn: bool = False
-    sale: OpenSale | None = None
-
-    def reaches(self, code: PendingRedemption) -> bool:
-        return self.sale is None or self.sale.has(code)
+    withdrawal: Withdrawal = NOT_SAID
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +58,12 @@ class Ending:
 
         Raises StillOnSale where a POS may still take it, or a till said that it was sold.
         """
-        reaches = self.agreed.reaches(self.older)
-        withdrawn = self.agreed.withdrawn and reaches
-        # It may have come to another sale since it was read.
-        provided = UNSOLD & (Q(ticket=self.older.ticket) if withdrawn else WITHDRAWN)
-        said: dict[str, Any] = {"withdrawn_at": Now()} if withdrawn else {}
+        withdrawal = self.agreed.withdrawal
+        provided = UNSOLD & withdrawal.condition(self.older)
+        said: dict[str, Any] = {"withdrawn_at": Now()} if withdrawal.counts_for(self.older) else {}
         before = {"state": self.older.state}
         if not self.older.end(Reason.REPLACED, provided=provided, **said):
-            raise StillOnSale(why_it_stays(self.older, reaches=reaches), self.older)
+            raise StillOnSale(why_it_stays(self.older, withdrawal), self.older)
         if by:
             after = {"state": self.older.state}
             by.record("redemption.replaced", self.older, before=before, after=after)
@@ -129,10 +105,15 @@ def less_ending(
     standing: Sequence[PendingRedemption], installation: Installation
 ) -> list[PendingRedemption]:
     """Without the code that another delayed one ends here: its points count for that one."""
+    return [row for row in standing if row is not ends_here(standing, installation)]
+
+
+def ends_here(
+    standing: Sequence[PendingRedemption], installation: Installation
+) -> PendingRedemption | None:
+    """The open code whose place another delayed one can take here."""
     older = open_code(standing)
-    if older is None or is_elsewhere(older, installation):
-        return list(standing)
-    return [row for row in standing if row is not older]
+    return None if older is None or is_elsewhere(older, installation) else older
 
 
 def is_elsewhere(code: PendingRedemption, installation: Installation) -> bool:
@@ -159,8 +140,8 @@ def check_ends(older: PendingRedemption | None, agreed: Agreed | None) -> Ending
     return Ending(older, agreed)
 
 
-def why_it_stays(older: PendingRedemption, *, reaches: bool) -> str:
-    """`reaches`: the till that was asked could take it off."""
+def why_it_stays(older: PendingRedemption, withdrawal: Withdrawal) -> str:
+    """For the associate who wants another one in its place."""
     if older.state != State.ISSUED:
         return "Its open code has just ended otherwise. Look the member up again."
     if older.claimed_used_at is not None:
@@ -168,10 +149,8 @@ def why_it_stays(older: PendingRedemption, *, reaches: bool) -> str:
             f"A till said that a sale with the code {older.code} was completed. "
             "Wait until that sale has arrived, or ask a manager."
         )
-    if not reaches:
-        return (
-            f"The code {older.code} is on a sale at another till: undo it there, or ask a manager."
-        )
+    if not withdrawal.reaches(older):
+        return withdrawal.where_else(older)
     return f"The code {older.code} is still on a sale. Take it off there first."
 
 

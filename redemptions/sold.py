@@ -16,13 +16,14 @@ log = structlog.get_logger(__name__)
 
 # A redemption is settled within hours.
 KEPT = timedelta(days=30)
+LONGEST_CODE = 255
 
 
 class SoldCode(models.Model):
     """A code that a sale had and nothing here, and what it turned out to be. `sale` is the order's
     id; the code stands in capitals, as tills type it in any."""
 
-    code = models.CharField(max_length=255)
+    code = models.CharField(max_length=LONGEST_CODE)
     sale = models.CharField(max_length=255)
     told_at = models.DateTimeField(db_default=Now(), editable=False)
     redemption = models.ForeignKey(
@@ -51,7 +52,10 @@ class SoldCode(models.Model):
 
 def keep_sold(code: str, sale: str) -> None:
     """In the transaction that records the sale. After its commit `use_what_was_sold` must look."""
-    SoldCode.objects.bulk_create([SoldCode(code=code.upper(), sale=sale)], ignore_conflicts=True)
+    capitals = code.upper()
+    # Some letters become three; no code of the engine has any of those.
+    if len(capitals) <= LONGEST_CODE:
+        SoldCode.objects.bulk_create([SoldCode(code=capitals, sale=sale)], ignore_conflicts=True)
 
 
 def use_what_was_sold(only: UUID | None = None) -> int:
@@ -63,7 +67,7 @@ def use_what_was_sold(only: UUID | None = None) -> int:
     """
     from redemptions.models import PendingRedemption  # noqa: PLC0415 - which knows of this
     from redemptions.states import OPEN  # noqa: PLC0415
-    from redemptions.use import use_one  # noqa: PLC0415
+    from redemptions.use import CodeOutcome, ask_about_odd, use_one  # noqa: PLC0415
 
     sold = SoldCode.objects.filter(
         code=OuterRef("in_capitals"), redemption=None, told_at__gte=OuterRef("requested_at")
@@ -83,6 +87,7 @@ def use_what_was_sold(only: UUID | None = None) -> int:
             for each in open_ones:
                 outcome = use_one(redemption, each.sale)
                 SoldCode.objects.filter(pk=each.pk).update(redemption=redemption, outcome=outcome)
+                ask_about_odd(CodeOutcome(each.code, outcome, redemption))
                 log.info("redemption.sold_before_known", redemption=str(pk), outcome=outcome)
                 used += 1
     return used

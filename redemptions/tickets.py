@@ -133,7 +133,9 @@ def note_cart(redemption: PendingRedemption, ticket: Ticket) -> str:
 
 
 def note_removed(redemption: PendingRedemption, ticket: Ticket) -> str:
-    if not ticket.has(redemption) or redemption.gone_at is not None:
+    # What one till takes off its sale may be on another's.
+    of_another = redemption.ticket not in {"", ticket.id}
+    if of_another or not ticket.has(redemption) or redemption.gone_at is not None:
         return ""
     life.note_removed(redemption)
     return "removed"

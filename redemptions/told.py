@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import Count, Min, Q
 from django.db.models.functions import Now
 
-from database.conditions import Condition
+from database.conditions import Condition, gives
 from stores.models import Installation
 
 # A code is looked for within hours of its redemption; the row is kept somewhat longer.
@@ -181,6 +181,7 @@ def ask_a_manager(
     return question
 
 
+@gives("code.question")
 def watch_questions() -> Iterator[Condition]:
     """For alerts (database/conditions.py): codes of which only a manager can say what to do."""
     groups = (

@@ -62,6 +62,8 @@ def use(codes: Iterable[str], sale: str) -> list[CodeOutcome]:
     # An order names its codes in one text with commas, and so do some tills.
     named = (part.strip() for code in codes for part in code.split(","))
     wanted = list(dict.fromkeys(filter(None, named)))
+    if not wanted:
+        return []
     rows = (
         PendingRedemption.objects.select_for_update(of=("self",))
         .select_related("member")

@@ -7,13 +7,14 @@ from django.db.models import Count, Min, Q
 from django.db.models.functions import Now
 from django.urls import reverse
 
-from database.conditions import Condition
+from database.conditions import Condition, gives
 from redemptions.models import PendingRedemption
 from redemptions.states import UNDER_WAY, Deduction, State
 
 UNCERTAIN_FOR = timedelta(minutes=5)
 
 
+@gives("redemption.disputed")
 def watch_disputes() -> Iterator[Condition]:
     """Redemptions of which only a manager can say what is to become, by installation."""
     for installation, count, since in counted(Q(state=State.DISPUTED), "changed_at"):
@@ -28,6 +29,7 @@ def watch_disputes() -> Iterator[Condition]:
         )
 
 
+@gives("redemption.uncertain")
 def watch_uncertain() -> Iterator[Condition]:
     """Redemptions whose outcome nobody knows after five minutes, by installation."""
     old = Q(state__in=UNDER_WAY, requested_at__lte=Now() - UNCERTAIN_FOR)
@@ -44,6 +46,7 @@ def watch_uncertain() -> Iterator[Condition]:
         )
 
 
+@gives("redemption.points_not_gone")
 def watch_points_not_gone() -> Iterator[Condition]:
     """Codes that were used and took no points, by installation: each was a free discount."""
     missing = Q(state=State.USED, deduction=Deduction.MISSING)

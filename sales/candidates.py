@@ -8,6 +8,7 @@ from django.db.models import F, Q, QuerySet
 
 from database.encryption import blind_index
 from members.identity import email_identity
+from offers.money import show_money
 from sales.models import Refund, Sale
 
 # What is brought back later, a manager finds by its number.
@@ -24,6 +25,14 @@ class Candidate:
     same_store: bool
     age: timedelta
     """From the sale to the refund."""
+
+    @property
+    def total(self) -> str:
+        return show_money(self.sale.total_cents, self.sale.currency)
+
+    @property
+    def left(self) -> str:
+        return show_money(self.sale.left_cents, self.sale.currency)
 
     @property
     def rank(self) -> tuple[bool, bool, bool, timedelta]:

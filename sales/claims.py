@@ -13,7 +13,8 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Least, Now
 
-from audit.record import By, Where, Who
+from audit.models import Entry
+from audit.record import By, Where, Who, record
 from connectors.errors import NotFound
 from database.encryption import blind_index
 from database.holding import hold
@@ -25,6 +26,7 @@ from outbox.ledger import enqueue_again
 from sales.errors import CannotAttach, NotNow, NotToBeClaimed
 from sales.models import ORDER, Claim, Sale
 from sales.refunds import promise_refunds
+from sales.twins import find_twin
 from stores.models import Installation
 from stores.places import Place
 
@@ -59,15 +61,28 @@ def attach(sale: Sale, member: Member, place: Place, by: By) -> Claim:
     """A till says whose it is. The same for the same member again gives what is there.
 
     Asks the engine whose phone it is where the sale names one. Raises NotToBeClaimed, CannotAttach,
-    NotNow, and the connector's OutsideError, before anything is changed.
+    NotNow, and the connector's OutsideError, before anything is changed. What a till may not stands
+    in the trail, too.
     """
     earlier = Claim.objects.filter(sale=sale, member=member).first()
     if earlier is not None:
         return earlier
-    check_can_attach(sale, member, place)
-    with transaction.atomic(durable=True):
-        check_daily_limit(sale.installation, place)
-        return settle(sale, member, Said(Claim.How.TILL, place, by))
+    try:
+        check_can_attach(sale, member, place)
+        with transaction.atomic(durable=True):
+            check_daily_limit(sale.installation, place)
+            return settle(sale, member, Said(Claim.How.TILL, place, by))
+    except CannotAttach as error:
+        record(
+            act="sale.attached",
+            who=by.who,
+            subject=sale,
+            where=by.where,
+            outcome=Entry.Outcome.REFUSED,
+            after={"member": str(member.pk)},
+            reason=str(error),
+        )
+        raise
 
 
 def settle(sale: Sale, member: Member, said: Said) -> Claim:
@@ -79,6 +94,7 @@ def settle(sale: Sale, member: Member, said: Said) -> Claim:
         raise NotToBeClaimed(why_not_to_be_claimed(Sale.objects.get(pk=sale.pk)))
     why_kept = sale.not_delivered
     sale.refresh_from_db()
+    check_told_nowhere_else(sale)
     made = Claim.objects.create(
         sale=sale,
         member=member,
@@ -96,6 +112,18 @@ def settle(sale: Sale, member: Member, said: Said) -> Claim:
     said.by.record(act, sale, before={"not_delivered": why_kept}, after=after)
     log.info(act, sale=sale.pk, claim=made.pk)
     return made
+
+
+def check_told_nowhere_else(sale: Sale) -> None:
+    """Now that it has a buyer: another installation may have told of the same order.
+
+    Raises NotToBeClaimed.
+    """
+    twin = find_twin(sale)
+    if twin:
+        raise NotToBeClaimed(
+            f"{twin.installation} told of the same order, as sale {twin.pos_id}: it counts there."
+        )
 
 
 def promise_order(sale: Sale) -> None:

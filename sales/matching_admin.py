@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST
 
 from audit.look_only import LookOnly
 from audit.record import Who
+from offers.money import show_money
 from sales.candidates import candidates
 from sales.errors import CannotMatch, CannotRefund
 from sales.models import Refund
@@ -47,7 +48,9 @@ class Matching(LookOnly, admin.ModelAdmin):
         refund = self.get_object(request, object_id)
         if refund is not None and request.user.has_perm(MAY_SETTLE):
             asks = Refund.objects.filter(asks_for_a_manager(), pk=refund.pk).exists()
-            context |= {"asks": asks, "candidates": candidates(refund) if asks else []}
+            amount = show_money(refund.total_cents, refund.currency)
+            found = candidates(refund) if asks else []
+            context |= {"asks": asks, "amount": amount, "candidates": found}
         return super().change_view(request, object_id, form_url, context)
 
     def match(self, request: HttpRequest, pk: int) -> HttpResponse:

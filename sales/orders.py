@@ -17,6 +17,7 @@ from redemptions import delayed
 from redemptions.use import Outcome
 from sales.items import order_items
 from sales.models import Sale
+from sales.record import codes_by_now
 from sales.twins import find_twin
 
 log = structlog.get_logger(__name__)
@@ -129,7 +130,7 @@ def codes_of(sale: Sale) -> tuple[str, ...]:
     Not one that an earlier sale had used: the engine would take it for this sale's where this order
     comes first, and a refund of the earlier one would not give its points back.
     """
-    ours = [code for code in sale.coupon_codes if code["outcome"] != Outcome.USED_BEFORE]
+    ours = [code for code in codes_by_now(sale) if code["outcome"] != Outcome.USED_BEFORE]
     return tuple(dict.fromkeys(code.get("at_engine", code["code"]) for code in ours))
 
 

@@ -17,6 +17,9 @@ def normal_pattern(text: str) -> str:
     pattern = text.strip().casefold()
     if not pattern or not pattern.isprintable():
         raise ValidationError("Give a word, in which * may stand for anything.")
+    # Some letters become several when their capitals are folded.
+    if len(pattern) > LONGEST_PATTERN:
+        raise ValidationError(f"Use at most {LONGEST_PATTERN} characters.")
     return pattern
 
 
@@ -85,11 +88,17 @@ class OriginRule(models.Model):
 
     def clean(self) -> None:
         self.pattern = normal_pattern(self.pattern)
-        # It is shown, logged and kept with sales.
-        if self.field == self.Field.EMAIL and not self.pattern.startswith("*"):
-            raise ValidationError(
-                {"pattern": "Begin with *, as in *@marketplace.example: a rule names nobody."}
-            )
+        if self.field == self.Field.EMAIL:
+            self.check_names_some()
+
+    def check_names_some(self) -> None:
+        """A rule is shown, logged and kept with sales; and one for all would end all earning."""
+        if not self.pattern.startswith("*"):
+            words = "Begin with *, as in *@marketplace.example: a rule names nobody."
+            raise ValidationError({"pattern": words})
+        if not self.pattern.strip("*@."):
+            words = "This fits everybody's email: say whose, as in *@marketplace.example."
+            raise ValidationError({"pattern": words})
 
     def fits(self, sale: Origin) -> bool:
         said: str = getattr(sale, self.field)

@@ -43,7 +43,7 @@ class OriginRuleAdmin(Audited, admin.ModelAdmin):
         """Of the last sales of its installation, those that the rule as typed fits."""
         form = RuleForm(request.POST or None)
         # Whoever may see rules and not change them has nothing to preview.
-        if not self.has_add_permission(request):
+        if not (self.has_add_permission(request) or self.has_change_permission(request)):
             return HttpResponse(status=403)
         rule = typed_rule(form)
         if rule is None:

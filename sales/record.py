@@ -138,8 +138,8 @@ def write(
     codes = [of_another(code, sale) for code in codes]
     sale.coupon_codes = [told_of(code) for code in codes]
     keep_from_engine(sale, new)
-    if not tells_engine:
-        sale.not_delivered = sale.not_delivered or Sale.NotDelivered.HISTORY
+    if not tells_engine and sale.not_delivered in {"", Sale.NotDelivered.NOBODY}:
+        sale.not_delivered = Sale.NotDelivered.HISTORY  # which nobody claims either
     if sale.not_delivered != Sale.NotDelivered.SAME_ORDER:  # the other one has the same codes
         for code in codes:
             ask_about_odd(code)

@@ -8,13 +8,14 @@ from django.db.models import Count, F, Min, Q, QuerySet
 from django.db.models.functions import Now
 from django.urls import reverse
 
-from database.conditions import Condition
+from database.conditions import Condition, gives
 from sales.models import Conflict, Refund, Remainder
 
 # By then the sale that a refund waits for should have come.
 SALE_COMES_WITHIN = timedelta(hours=24)
 
 
+@gives("sale.conflict")
 def watch_conflicts() -> Iterator[Condition]:
     """Sales and refunds told again with other content, which nobody has looked at; by POS."""
     unseen = Conflict.objects.filter(seen_at=None)
@@ -33,6 +34,7 @@ def watch_conflicts() -> Iterator[Condition]:
         )
 
 
+@gives("refund.kept")
 def watch_refunds() -> Iterator[Condition]:
     """Refunds that take back no points before a manager has found their sale; by POS."""
     asks = Refund.objects.filter(asks_for_a_manager())
@@ -57,6 +59,7 @@ def asks_for_a_manager() -> Q:
     return kept | late
 
 
+@gives("sale.remainder")
 def watch_remainders() -> Iterator[Condition]:
     """Sales refunded in parts of which nobody can prove that the points came out even; by POS."""
     asks = Remainder.objects.filter(state=Remainder.State.ASKS)

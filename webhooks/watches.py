@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from django.db.models import Count, Min
 
-from database.conditions import Condition
+from database.conditions import Condition, gives
 from webhooks.models import State, Webhook
 
 LIST = "/admin/webhooks/webhook/"
@@ -15,6 +15,7 @@ WORDS = {
 }
 
 
+@gives(*(f"webhook.{state.value}" for state in WORDS))
 def watch_unhandled() -> Iterator[Condition]:
     """Parked or unreadable, whose body is still there to be looked at."""
     rows = Webhook.objects.filter(state__in=list(WORDS), raw__isnull=False)

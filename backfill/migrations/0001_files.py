@@ -53,7 +53,7 @@ class Migration(migrations.Migration):
                     "unused",
                     models.JSONField(
                         default=list,
-                        help_text="Nothing of them is kept.",
+                        help_text="What they say is forgotten with their rows.",
                         verbose_name="columns that are not used",
                     ),
                 ),

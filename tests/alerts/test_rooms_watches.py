@@ -1,5 +1,6 @@
 """What each room tells: one condition for what belongs together, and nothing for what is well."""
 
+import re
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -12,6 +13,8 @@ from django.utils.module_loading import import_string
 
 from access.models import LookUps
 from access.watches import watch_harvesting
+from alerts.watching import known_kinds
+from database.conditions import kinds_of
 from members.models import Member
 from outbox.models import Delivery, OutsideSystem
 from outbox.states import Reason, State
@@ -19,12 +22,20 @@ from outbox.watches import watch_breakers, watch_parked
 from redemptions import states
 from redemptions.models import PendingRedemption
 from redemptions.watches import watch_disputes, watch_uncertain
+from tests.ground.checkout import ROOT
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 
 def told(watch):
+    assert {one.kind for one in watch()} <= set(kinds_of(watch))
     return [(one.kind, one.subject, one.count) for one in watch()]
+
+
+def test_each_kind_that_can_be_raised_stands_in_the_docs():
+    table = (ROOT / "docs" / "alerts.md").read_text().partition("\n\n## ")[0]
+    rows = "".join(line.split("|")[1] for line in table.splitlines() if line.startswith("| `"))
+    assert sorted(re.findall("`([^`]+)`", rows)) == known_kinds()
 
 
 def opens(watch):

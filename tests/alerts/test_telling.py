@@ -17,6 +17,7 @@ from alerts.addresses import NotAllowed, check_address, parts_of
 from alerts.models import Alert, Recipient
 from alerts.posting import post
 from alerts.watching import set_aside
+from connectors import wire
 from connectors.errors import Misconfigured, Refused, ReplyLost, Throttled, Unavailable
 from outbox.models import Delivery
 from tests.alerts.conftest import low
@@ -188,6 +189,21 @@ class TestWebhook:
             post(address, b"{}", {})
 
 
+def test_a_name_server_that_does_not_answer_holds_nobody_up(monkeypatch):
+    answers = threading.Event()
+
+    def getaddrinfo(_host, port, *_how, **_more):
+        answers.wait(10)
+        return [(2, 1, 6, "", ("127.0.0.1", port))]
+
+    monkeypatch.setattr(posting, "LOOK_UP_SECONDS", 0.1)
+    monkeypatch.setattr(wire.socket, "getaddrinfo", getaddrinfo)
+    with pytest.raises(Unavailable) as told:
+        post("https://hooks.example.com/", b"{}", {})
+    answers.set()
+    assert told.value.reason == "dns"
+
+
 def resolves_to(monkeypatch, *answers):
     """A name server whose answer changes from one question to the next; the last one stays."""
     left = list(answers)
@@ -200,7 +216,7 @@ def resolves_to(monkeypatch, *answers):
         found = left.pop(0) if len(left) > 1 else left[0]
         return [(2, 1, 6, "", (address, port)) for address in found]
 
-    monkeypatch.setattr(addresses.socket, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(wire.socket, "getaddrinfo", getaddrinfo)
     return asked
 
 

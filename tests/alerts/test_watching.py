@@ -245,6 +245,21 @@ class TestAdmin:
         assert boss.post("/admin/alerts/mute/add/", good).status_code == 302
         assert Entry.objects.filter(act="mute.added").count() == 1
 
+    def test_a_mute_is_of_a_kind_that_there_is(self, look, boss, settings):
+        settings.ALERT_WATCHES = [*settings.ALERT_WATCHES, "offers.watches.watch_pools"]
+        look(low())
+        form = {"until_0": "2999-01-01", "until_1": "12:00", "reason": "Known"}
+        misspelt = boss.post("/admin/alerts/mute/add/", {**form, "kind": "pool.lwo"})
+        assert misspelt.context["adminform"].form.errors["kind"] == [
+            "There are no alerts of the kind pool.lwo: choose one of the list."
+        ]
+        assert not Mute.objects.exists()
+        # Raised, given by a watch, and our own.
+        for kind in ("pool.low", "pool.empty", "watch.failed"):
+            assert boss.post("/admin/alerts/mute/add/", {**form, "kind": kind}).status_code == 302
+        page = boss.get("/admin/alerts/mute/add/?kind=pool.low&subject=7")
+        assert '<option value="pool.low" selected>' in page.content.decode()
+
     def test_a_recipient_is_one_good_address(self, boss):
         for address in (
             "",

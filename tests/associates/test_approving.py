@@ -10,7 +10,7 @@ from audit.models import Entry
 from redemptions.models import PendingRedemption
 from redemptions.states import State
 from sandbox.control import Sandbox
-from stores.models import Associate, Installation
+from stores.models import Associate, Installation, Till
 from tests.access.at_till import PIN, give_pin, pair
 from tests.associates.panel import Panel, text_of, words
 
@@ -118,6 +118,26 @@ def test_where_people_sign_in_by_pin_no_till_says_that_it_took_the_code_off(
     answer = panel.post(f"redemptions/{applied.id}/undo", {**fields, "withdrawn": "1"})
 
     assert answer.status_code == 409 and state() == State.ISSUED
+
+
+def test_what_is_on_another_tills_sale_this_till_does_not_take_off(panel, applied, till, mel):
+    PendingRedemption.objects.update(
+        ticket="T-2", till=Till.objects.create(store=till.store, code="2", name="Till 2")
+    )
+    took_off = {"member": str(applied.member_id), "withdrawn": "1", "sale": "T-1"}
+
+    refused = panel.post(f"redemptions/{applied.id}/undo", took_off)
+
+    assert (refused.status_code, state()) == (409, State.ISSUED)
+    assert "is on another sale (T-2). It was made at Till 2: undo it there" in words(refused)
+    assert "Ask a manager" in text_of(refused)
+    assert approve(panel, applied, mel).status_code == 200
+    assert state() == State.REVERSED
+
+
+def test_undo_takes_no_ticket_that_is_none(panel, applied):
+    fields = {"member": str(applied.member_id), "withdrawn": "1", "sale": "a b"}
+    assert panel.post(f"redemptions/{applied.id}/undo", fields).status_code == 400
 
 
 def test_kept_by_hand_what_is_on_the_sale_still_takes_a_manager(panel, applied):

@@ -5,6 +5,8 @@ from collections.abc import Callable
 import pytest
 from django.utils import timezone
 
+from access.look_ups import Meter
+from associates import attaching
 from audit.models import Entry
 from members.models import Member
 from sales.models import Sale
@@ -101,6 +103,16 @@ def test_sales_that_named_the_members_email_before_are_offered(
     add(panel, Sale.objects.get(pos_id="109002"), nova)
     deliveries()
     assert sandbox.balance("nova@example.com") == 42
+
+
+def test_it_is_counted_as_a_look_up(
+    panel: Panel, nobodys: Sale, mara: Member, settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may ask the engine whose phone it is, and tells of any sale whether it is to be had."""
+    settings.LOOK_UPS_OF_A_TILL = 0
+    monkeypatch.setattr(attaching, "meter", Meter())
+    assert "More customers were looked up here" in add(panel, nobodys, mara, status=429)
+    assert Sale.objects.get().member is None
 
 
 WRONG = {"nobody": str(NEVER_SEEN), "none": ""}

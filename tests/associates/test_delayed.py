@@ -77,6 +77,23 @@ def test_what_the_open_code_would_free_counts_for_another_delayed_one_alone(
     assert sandbox.balance("mara@example.com") == 640
 
 
+HINT = "Ends the open code"
+
+
+def test_an_offer_says_beforehand_that_it_ends_the_open_code(
+    panel: Panel, sandbox: Sandbox, mara: Member
+) -> None:
+    sandbox.adjust("mara@example.com", 1000)
+    assert HINT not in plain(panel.look_up("mara@example.com"))
+    panel.redeem(panel.act(mara, FIVE_OFF))
+    offers = plain(panel.look_up("mara@example.com"))
+    tote_bag = offers.partition("Tote bag voucher")[2].partition("Redeem")[0]
+    # A custom coupon's points go at once, and it ends nothing.
+    assert HINT not in tote_bag and offers.count(HINT) == 3, offers
+    PendingRedemption.objects.update(installation=Installation.objects.create(name="Kiosk"))
+    assert HINT not in plain(panel.look_up("mara@example.com"))
+
+
 def test_nothing_promises_points_that_never_went(
     panel: Panel, mara: Member, redeemed: PendingRedemption
 ) -> None:
@@ -139,12 +156,12 @@ def test_this_till_does_not_end_what_is_on_another_tills_sale(
     fields = {name: hidden(there, name) for name in ("act", "ends", "another")}
 
     here = panel.post(f"members/{mara.id}/ask", button | {"sale": "T-2"})
-    assert "is on a sale at another till: undo it there, or ask a manager" in plain(here)
+    assert "is on another sale (T-1). Undo it there, or ask a manager" in plain(here)
     assert "Show that code" in plain(here)
     assert not re.search('type="submit"|data-ends', text_of(here))
 
     refused = panel.redeem(**fields, points="37", withdrawn="1", sale="T-2")
-    assert (refused.status_code, "at another till" in words(refused)) == (409, True)
+    assert (refused.status_code, "is on another sale" in words(refused)) == (409, True)
     redeemed.refresh_from_db()
     assert redeemed.state == State.ISSUED
 
@@ -160,7 +177,7 @@ def test_a_code_without_a_ticket_is_its_tills(
     fields = {name: hidden(dialog, name) for name in ("act", "ends", "another")}
     PendingRedemption.objects.update(till=other)
     refused = panel.redeem(**fields, points="37", withdrawn="1")
-    assert (refused.status_code, "at another till" in words(refused)) == (409, True)
+    assert (refused.status_code, "made at Till 2: undo it there" in words(refused)) == (409, True)
 
 
 def test_another_installations_code_is_neither_ended_nor_shown(

@@ -10,13 +10,15 @@ from access.look_ups import LookUps, Meter
 from associates import history
 from members.models import Member
 from redemptions.models import PendingRedemption
+from redemptions.sold import SoldCode
+from redemptions.states import State
 from sales.record import Recorded
 from sandbox.control import Sandbox
 from stores.models import Installation
 from tests.associates.panel import NEVER_SEEN, Panel, text_of, words
-from tests.sales.conftest import deliveries, sell
+from tests.sales.conftest import act, deliveries, row, sell
 
-__all__ = ["deliveries", "sell"]
+__all__ = ["act", "deliveries", "row", "sell"]
 
 HISTORY = {"with_history": "true"}
 
@@ -170,6 +172,14 @@ def test_a_sale_is_found_by_its_number_or_its_ticket(
         assert "The loyalty system was told of it." in page
         assert "<li>Code WEB-9: not made at our tills</li>" in page
         assert "A purchase" not in page
+
+
+def test_a_code_that_turned_up_after_its_sale_is_told_as_it_is_now(
+    panel: Panel, sell: Callable[..., Recorded], row: Callable[..., PendingRedemption]
+) -> None:
+    sell("109001", email="", coupon_codes=("lp-late",))
+    SoldCode.objects.update(redemption=row(State.USED, code="LP-LATE"), outcome="used")
+    assert "<li>Code lp-late: used in this sale</li>" in sale_dialog(panel, "109001")
 
 
 def test_a_sale_that_was_not_told_says_so(panel: Panel, sell: Callable[..., Recorded]) -> None:

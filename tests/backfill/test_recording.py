@@ -21,16 +21,17 @@ from backfill.keeping import (
 from backfill.models import Backfill, Part, RowNotTaken
 from backfill.states import State
 from backfill.working import record_one, rows_of, work_on
-from database.spreadsheets import write_csv
+from database.spreadsheets import Unreadable, write_csv
 from outbox.models import Delivery
 from redemptions.actions import redeem
 from redemptions.states import State as RedemptionState
-from sales.errors import OtherContent
+from sales.claims import claim
+from sales.errors import NotToBeClaimed, OtherContent
 from sales.models import Refund, Sale
 from sales.refunds import NewRefund, record_refund
 from stores.models import Associate, Store
 from stores.places import Place
-from tests.backfill.conftest import BY, counts, csv_of, reasons, run
+from tests.backfill.conftest import BY, TITLES, counts, csv_of, reasons, run
 from tests.redemptions.conftest import FIVE_OFF, act
 
 __all__ = ["act"]
@@ -78,6 +79,14 @@ class TestADryRun:
         assert Sale.objects.count() == 2
         assert sandbox.call_counts() == asked
 
+    def test_counts_rows_that_say_the_same_twice_as_recording_does(self, mara, sell, check):
+        sell()
+        differs = "S-1,2026-05-02 12:00,7.00,"
+        backfill = check(differs, differs, TWO, TWO)
+        foreseen = counts(backfill)
+        begin(backfill, BY)
+        assert foreseen == counts(run(backfill)) == (1, 1, 2)
+
     def test_names_places_that_are_disabled(self, installation, check):
         Store.objects.create(installation=installation, code="old", is_active=False)
         Associate.objects.create(installation=installation, code="gone", is_active=False)
@@ -108,6 +117,12 @@ class TestAFile:
         sale = Sale.objects.get()
         assert (sale.not_delivered, sale.member, sale.from_file) == ("history", mara, True)
         assert not Delivery.objects.exists()
+
+    def test_recorded_as_history_is_never_claimed(self, mara, fill):
+        """The merchant said that nobody earns points for it."""
+        fill(TWO, tells_engine=False)
+        with pytest.raises(NotToBeClaimed, match="as history"):
+            claim(Sale.objects.get(), mara, BY.who, "hers")
 
     def test_uses_the_codes_in_it(self, engine, act, mara, fill):
         code = redeem(engine=engine, act=act, member=mara, offer_id=FIVE_OFF)
@@ -178,12 +193,39 @@ class TestAFile:
         Backfill.objects.update(held_until=None)
         assert counts(run(Backfill.objects.get())) == (2, 0, 0)
 
+    def test_stopped_while_a_worker_looks_for_its_next_rows_is_left(self, check, monkeypatch):
+        backfill = check(ONE)
+        begin(backfill, BY)
+        part_at = working.part_at
+
+        def stopped_first(mine: Backfill) -> Part:
+            stop(Backfill.objects.get(), BY)
+            return part_at(mine)
+
+        monkeypatch.setattr(working, "part_at", stopped_first)
+        assert not working.work(backfill, 60, working.draining)
+        backfill.refresh_from_db()
+        assert (backfill.state, backfill.held_until) == (State.STOPPED, None)
+
     def test_that_another_process_holds_is_left_to_it(self, check):
         backfill = check(ONE)
         begin(backfill, BY)
         assert working.hold(Backfill.objects.get())
         assert not working.work(backfill, 60, working.draining)
         assert not Sale.objects.exists()
+
+    @pytest.mark.parametrize("column", ["note\0", "\0"])
+    def test_with_titles_that_are_no_text_is_refused_in_words(self, check, column):
+        with pytest.raises(Unreadable, match="save it as CSV"):
+            check(ONE, titles=f"{TITLES},{column}")
+
+    @pytest.mark.parametrize(
+        ("rows", "titles", "said"),
+        [((ONE,), f"{TITLES}{',x' * 500}", "Line 1"), ((ONE + "," * 500,), TITLES, "Line 2")],
+    )
+    def test_with_a_line_without_end_is_refused_in_words(self, check, rows, titles, said):
+        with pytest.raises(Unreadable, match=f"{said} has more than 500 cells"):
+            check(*rows, titles=titles)
 
 
 class TestARow:

@@ -1,6 +1,7 @@
 """Managers upload sales: they see what would be recorded, then record it; and so does a command."""
 
 import json
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 
@@ -8,13 +9,17 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
+from django.db.models.functions import Now
 from django.test import Client
 
+from backfill.keeping import discard
+from backfill.management.commands import backfill_sales
 from backfill.models import Backfill
 from backfill.states import State
-from backfill.working import work_on
+from backfill.working import hold, work_on
+from outbox.models import PeriodicJob
 from sales.models import Sale
-from tests.backfill.conftest import csv_of
+from tests.backfill.conftest import BY, csv_of
 
 # The command and the worker end their own transactions.
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
@@ -108,6 +113,23 @@ def test_the_page_asks_how_far_it_is_and_is_shown_anew_when_that_is_over(boss, u
     assert boss.get(f"{address}?state=checking")["HX-Refresh"] == "true"
 
 
+def test_the_page_says_where_no_worker_is_at_it(boss, upload):
+    upload(GOOD)
+    Backfill.objects.update(state=State.RECORDING, position=0, new=0)
+    address = f"/admin/backfill/backfill/{Backfill.objects.get().pk}/progress/?state=recording"
+
+    def warns() -> bool:
+        return "No worker is at it" in boss.get(address).content.decode()
+
+    assert warns()
+    PeriodicJob.objects.create(name="backfill.working.work_on")
+    assert not warns()
+    PeriodicJob.objects.update(began_at=Now() - timedelta(minutes=1))
+    assert warns()
+    assert hold(Backfill.objects.get())  # by the command, say
+    assert not warns()
+
+
 @pytest.mark.parametrize("address", ["upload/", "1/act/begin/", "1/not-taken.csv"])
 def test_it_takes_the_right_to_do_so(db, address):
     client = Client()
@@ -144,6 +166,13 @@ class TestTheCommand:
         upload(raw=file.read_bytes(), tells="no")
         assert "Going on with the file" in self.run(file, "--record-only")
         assert Backfill.objects.get().state == State.DONE
+
+    def test_says_that_a_manager_discarded_its_file(self, file, monkeypatch):
+        monkeypatch.setattr(backfill_sales, "work", lambda mine, *_: discard(mine, BY))
+        monkeypatch.setattr(backfill_sales, "A_LOOK_SECONDS", 0)
+        with pytest.raises(CommandError, match="discarded it in the admin"):
+            self.run(file, "--record-only")
+        assert not Sale.objects.exists()
 
     def test_goes_on_no_other_way_than_it_was_begun(self, file, upload):
         upload(raw=file.read_bytes(), tells="yes")

@@ -25,6 +25,7 @@ sale = NewSale(
     total_cents=8400,
     currency="USD",
     email={email!r},
+    coupon_codes={codes!r},
     items=(
         {{"sku": "S-1", "name": "Scarf", "quantity": 2, "unit_price_cents": 2100}},
         {{"sku": "G-1", "name": "Gloves", "quantity": 1, "unit_price_cents": 4200}},
@@ -36,8 +37,8 @@ for pk in Delivery.objects.filter(order_by__startswith="sale:").values_list("pk"
 """
 
 
-def sell(env: Mapping[str, str], email: str) -> str:
+def sell(env: Mapping[str, str], email: str, codes: tuple[str, ...] = ()) -> str:
     """For $84, just now in the demo's store in Boston, and told to the engine if it names a member;
     its number."""
-    manage(env, "shell", "--no-imports", "-c", SELL.format(email=email))
+    manage(env, "shell", "--no-imports", "-c", SELL.format(email=email, codes=codes))
     return "109001"

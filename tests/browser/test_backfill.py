@@ -43,8 +43,6 @@ def working(panel: Panel) -> Iterator[None]:
 def test_a_file_is_looked_at_recorded_and_mended(page: Page, panel: Panel, tmp_path: Path):
     file = tmp_path / "may.csv"
     file.write_text(FILE)
-    # Browsers ask for it by themselves; the admin has none.
-    page.route("**/favicon.ico", lambda route: route.fulfill(status=204))
     page.goto(f"{panel.url}/admin/backfill/backfill/")
     page.get_by_label("Username").fill("manager")
     page.get_by_label("Password").fill("demo-manager")
@@ -55,12 +53,12 @@ def test_a_file_is_looked_at_recorded_and_mended(page: Page, panel: Panel, tmp_p
     page.get_by_label("File").set_input_files(file)
     page.get_by_role("button", name="Check the file").click()
     expect(page.get_by_text(f"Being checked: 0 of {ROWS + 1} rows")).to_be_visible()
+    expect(page.get_by_text("No worker is at it")).to_be_visible()
     # Nobody loads the page again: it asks by itself.
     with working(panel):
         expect(page.get_by_text(f"{ROWS} would be recorded")).to_be_visible()
-        expect(
-            page.get_by_text("Not used, so nothing of it is kept: column Emial.")
-        ).to_be_visible()
+        expect(page.get_by_text("No worker is at it")).to_be_hidden()
+        expect(page.get_by_text("Not used: column Emial.")).to_be_visible()
         page.get_by_role("button", name=f"Record {ROWS} rows").click()
         expect(page.get_by_text(f"Done: {ROWS + 1} of {ROWS + 1} rows")).to_be_visible()
     with page.expect_download() as download:

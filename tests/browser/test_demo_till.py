@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import FrameLocator, Page, ViewportSize, expect
+from playwright.sync_api import FrameLocator, Locator, Page, ViewportSize, expect
 
 from sandbox.control import Sandbox
 from tests.contract.till import TillDesk
@@ -70,11 +70,19 @@ class Shop:
         expect(self.points.get_by_text(f"{points} points", exact=True)).to_be_visible()
 
     def redeem(self) -> str:
-        self.frame.get_by_role("button", name="Redeem $5 off", exact=True).click()
+        button = self.frame.get_by_role("button", name="Redeem $5 off", exact=True)
+        until(lambda: self.is_under_pointer(button), "the pointer's events reach the frame")
+        button.click()
         dialog = self.frame.get_by_role("dialog")
         dialog.get_by_role("button", name="Redeem", exact=True).click()
         expect(self.coupons).to_have_count(1)
         return self.code.inner_text()
+
+    @staticmethod
+    def is_under_pointer(button: Locator) -> bool:
+        """A frame of another site that has just come into view is drawn before it can be hit."""
+        button.hover()
+        return bool(button.evaluate("button => button.matches(':hover')"))
 
     def state(self, code: str) -> str:
         ask = "SELECT state FROM redemptions_pendingredemption WHERE code = ?"

@@ -227,6 +227,24 @@ def test_a_code_that_the_till_keeps_is_not_undone(with_mara: Pos, sandbox: Sandb
     assert sandbox.balance(MARA) == 140
 
 
+@pytest.mark.provokes(409)
+def test_a_code_that_came_to_another_sale_is_not_undone_here(
+    with_mara: Pos, sandbox: Sandbox, database: Database
+):
+    """This till answers that it took the code off, for there is none on its sale."""
+    code = with_mara.panel.redeemed("$5 off")
+    expect(with_mara.panel.coupon).to_contain_text("It is on the sale.")
+    moved = "UPDATE redemptions_pendingredemption SET ticket = ? WHERE code = ?"
+    database.execute(moved, "T-900", code)
+    with_mara.panel.undo()
+    expect(with_mara.panel.coupon.get_by_role("alert")).to_have_text(
+        f"The code {code} is on another sale (T-900). Undo it there, or ask a manager."
+    )
+    expect(with_mara.panel.coupon.get_by_role("button", name="Ask a manager")).to_be_visible()
+    assert [removed["code"] for removed in with_mara.told("discount.remove")] == [code]
+    assert (row(database, code)["state"], sandbox.balance(MARA)) == ("issued", 140)
+
+
 def test_another_code_ends_the_one_whose_points_wait_for_the_sale(
     with_mara: Pos, installed: Installed, database: Database, sandbox: Sandbox
 ):

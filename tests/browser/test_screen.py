@@ -41,6 +41,14 @@ def test_dialog_and_coupon_fit(till: Till):
     expect_it_fits(till.page)
 
 
+def test_a_sale_with_the_longest_code_fits(till: Till):
+    till.open_sale(till.sell("", ("Z" * 255,)))
+    expect(till.dialog).to_contain_text("not made at our tills")
+    expect_it_fits(till.page)
+    hidden = till.dialog.evaluate("dialog => dialog.scrollWidth - dialog.clientWidth")
+    assert not hidden, f"The dialog is {hidden} pixels wider than its frame."
+
+
 @pytest.mark.provokes(409, 422)
 def test_the_enrolment_with_all_its_words_fits(till: Till):
     till.start_enrolment()

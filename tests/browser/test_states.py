@@ -226,6 +226,7 @@ def test_delayed_code_shown(till: Till, sandbox: Sandbox):
     till.shown_code()
     expect(till.spoken).to_contain_text("500 points go when the sale is complete")
     expect(till.member).to_contain_text("500 points of them wait for a sale")
+    expect(till.offer("$5 off")).to_have_accessible_description("Ends the open code")
     assert sandbox.balance(MARA) == 640
 
 

@@ -109,10 +109,10 @@ class Till:
     def offer(self, name: str) -> Locator:
         return self.offers.get_by_role("button", name=f"Redeem {name}", exact=True)
 
-    def sell(self, email: str) -> str:
+    def sell(self, email: str, codes: tuple[str, ...] = ()) -> str:
         """What a point of sale reports: a sale to them, or to nobody; its number."""
         assert self.env is not None, "Say whose processes."
-        return sell(self.env, email)
+        return sell(self.env, email, codes)
 
     def find_sale(self, number: str) -> None:
         """Open the dialog and press Find, whatever will come of it."""

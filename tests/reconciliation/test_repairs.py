@@ -1,5 +1,6 @@
 """What a manager can do about a difference: previewed, confirmed with a reason, harmless twice."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -14,6 +15,7 @@ from audit.models import Entry
 from audit.record import By, Who
 from outbox.models import Delivery
 from outbox.states import UNFINISHED
+from reconciliation import telling
 from reconciliation.job import run_once
 from reconciliation.kinds import Kind, State
 from reconciliation.models import Difference, Reading
@@ -24,6 +26,7 @@ from redemptions.settling import see_to_all
 from redemptions.states import Deduction
 from redemptions.states import State as Redeemed
 from sales.models import Sale
+from sales.orders import tell_order
 from tests.reconciliation import shop
 from tests.sales.conftest import deliveries
 
@@ -159,6 +162,42 @@ def test_an_order_that_was_not_processed_is_sent_again(lived, manager, deliverie
     assert code.deduction == Deduction.TOLD
     code.delete()
     assert read_again(engine, difference).state == State.REPAIRED
+
+
+@pytest.mark.parametrize("keys", [True, False])
+def test_an_order_that_the_engine_processed_meanwhile_is_not_sent_again(
+    lived, manager, deliveries, sandbox, settings, keys
+):
+    settings.ENGINE_KEYS_ORDERS = keys
+    difference = lived(shop.order_not_processed, Kind.ORDER_NOT_PROCESSED)
+    repair(manager, difference)
+    code = delayed_code(difference)
+    told = Delivery.objects.get(kind="order-again")
+    tell_order(told)
+    sandbox.switch(orders_idempotent=False)
+    deliveries()
+    for row in (difference, told, code):
+        row.refresh_from_db()
+    assert (difference.state, told.state) == (State.GONE, "withdrawn")
+    assert sandbox.balance("member1@example.com") == 2000 + 42 + 42
+    assert code.deduction == Deduction.TOLD
+
+
+def test_nor_where_it_is_not_certain_any_more(lived, manager, deliveries, sandbox, monkeypatch):
+    """As when another order of the member's went unprocessed, and one of the two was made up."""
+    difference = lived(shop.order_not_processed, Kind.ORDER_NOT_PROCESSED)
+    repair(manager, difference)
+    read = telling.find_differences
+    monkeypatch.setattr(
+        telling,
+        "find_differences",
+        lambda *asked: [replace(each, is_certain=False) for each in read(*asked)],
+    )
+    deliveries()
+    difference.refresh_from_db()
+    assert difference.state == State.OPEN
+    assert Delivery.objects.get(kind="order-again").state == "withdrawn"
+    assert sandbox.balance("member1@example.com") == 2000 + 42
 
 
 def test_a_repair_that_did_not_help_is_open_again_and_can_be_tried_once_more(

@@ -16,6 +16,7 @@ from redemptions.models import PendingRedemption, sets_aside
 from redemptions.settling import see_to
 from redemptions.states import Deduction, Reason, State
 from redemptions.use import Outcome, unuse, use
+from redemptions.withdrawal import Withdrawal
 from tests.redemptions.conftest import BY_POINTS, FIVE_OFF, TOTE
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
@@ -36,7 +37,7 @@ def ask(engine, another_act, mara) -> Callable[..., PendingRedemption]:
     def asked(offer_id=FIVE_OFF, *, ends=None, withdrawn=False, **more):
         act = another_act()
         if ends is not None:
-            object.__setattr__(act, "ends", Agreed(ends.id, withdrawn=withdrawn))
+            object.__setattr__(act, "ends", Agreed(ends.id, Withdrawal(withdrawn)))
         facts = {"engine": engine, "act": act, "member": mara, "another": True}
         return redeem(**facts, offer_id=offer_id, **more)
 

@@ -28,6 +28,7 @@ from redemptions.errors import CannotUndo, NoLongerCounts, StillOnSale, WrongPoi
 from redemptions.models import PendingRedemption
 from redemptions.settling import see_to_one
 from redemptions.states import UNDER_WAY, Reason, State
+from redemptions.withdrawal import Withdrawal
 from sales.models import Sale
 from sales.record import NewSale, record
 from stores.models import Installation
@@ -182,7 +183,7 @@ class Acts:
 
     def replace(self, scene: Scene) -> None:
         """Another delayed one; its dialog said that it ends this one."""
-        agreed = delayed.Agreed(scene.redemption.pk, withdrawn=True)
+        agreed = delayed.Agreed(scene.redemption.pk, Withdrawal(said=True))
         act = actions.Act(f"replace-{next(numbers)}", self.installation, ends=agreed)
         member = self.row_of(scene).member
         actions.redeem(engine=self.engine, act=act, member=member, offer_id=FIVE_OFF, another=True)

@@ -12,6 +12,8 @@ from redemptions.errors import CannotExtend, NoLongerCounts, NotWithdrawn
 from redemptions.models import PendingRedemption
 from redemptions.settling import see_to, see_to_all
 from redemptions.states import UNDER_WAY, Reason, State
+from redemptions.withdrawal import OpenSale, Withdrawal
+from stores.models import Till
 from tests.redemptions.conftest import FIVE_OFF
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
@@ -186,6 +188,11 @@ class TestItsEnd:
         assert sandbox.call_counts() == before
 
 
+def of(till: Till, ticket: str) -> Withdrawal:
+    """The till's word of the sale beside it."""
+    return Withdrawal(said=True, sale=OpenSale(till, ticket))
+
+
 class TestWithdrawal:
     def test_a_code_on_a_sale_is_not_undone(self, engine, sandbox, act, mara):
         code = redeem(engine=engine, act=act, member=mara, offer_id=FIVE_OFF)
@@ -197,8 +204,32 @@ class TestWithdrawal:
     def test_once_the_pos_took_it_off_it_is(self, engine, sandbox, act, mara):
         code = redeem(engine=engine, act=act, member=mara, offer_id=FIVE_OFF)
         life.note_applied(code)
-        undo(engine=engine, redemption=code, withdrawn=True)
+        undo(engine=engine, redemption=code, withdrawal=Withdrawal(said=True))
         assert (code.state, sandbox.balance(MARA)) == (State.REVERSED, 640)
+
+    def test_a_till_says_so_of_its_own_sale_alone(self, engine, sandbox, act, mara, till):
+        code = redeem(engine=engine, act=act, member=mara, offer_id=FIVE_OFF)
+        life.bind(code, "T-1")
+        life.note_applied(code)
+        with pytest.raises(NotWithdrawn, match=r"on another sale \(T-1\)\. Undo it there"):
+            undo(engine=engine, redemption=code, withdrawal=of(till, "T-2"))
+        assert (code.state, code.withdrawn_at) == (State.ISSUED, None)
+        undo(engine=engine, redemption=code, withdrawal=of(till, "T-1"))
+        assert (code.state, sandbox.balance(MARA)) == (State.REVERSED, 640)
+
+    def test_nor_of_a_code_that_came_to_another_sale_meanwhile(self, engine, row, till):
+        code = row(State.ISSUED, ticket="T-1")
+        there = PendingRedemption.objects.get(pk=code.pk)
+        life.bind(there, "T-2")
+        life.note_applied(there)
+        with pytest.raises(NotWithdrawn, match=r"on another sale \(T-2\)"):
+            undo(engine=engine, redemption=code, withdrawal=of(till, "T-1"))
+        assert (code.state, code.withdrawn_at) == (State.ISSUED, None)
+
+    def test_a_code_on_no_sale_is_undone_at_any_till(self, row, engine, till):
+        code = row(State.ISSUED, ticket="T-1", delayed=True)
+        undo(engine=engine, redemption=code, withdrawal=Withdrawal(sale=OpenSale(till, "")))
+        assert code.state == State.CANCELLED
 
     def test_a_code_that_is_being_reversed_is_refused_to_the_pos(self, row):
         assert not life.note_applied(row(State.REVERSING))

@@ -92,6 +92,13 @@ def test_taken_off_it_can_be_kept_for_ten_seconds(hear, code, engine, event):
     assert removed.state == State.ISSUED
 
 
+def test_what_is_taken_off_another_sale_is_still_on_this_one(hear, code):
+    hear(Event.CHANGED, T1, code.code)
+    for elsewhere in (T2, ""):
+        assert hear(Event.REMOVED, elsewhere, code.code).withdrawn_at is None
+    assert acts() == ["redemption.applied"]
+
+
 def test_taken_off_and_not_kept_its_points_go_back(hear, code, engine):
     hear(Event.CHANGED, T1, code.code)
     removed = hear(Event.CHANGED, T1)
@@ -158,7 +165,7 @@ def test_what_is_on_the_sale_is_not_kept(hear, code):
     hear(Event.CHANGED, T1, code.code)
     tickets.keep(code, BY)
     assert code.applied_at is not None
-    hear(Event.REMOVED, "", code.code)
+    hear(Event.REMOVED, T1, code.code)
     tickets.keep(code, BY)
     assert acts()[-1] == "redemption.kept"
 

@@ -241,6 +241,9 @@ class TestATill:
         attached(first, mara)
         with pytest.raises(CannotAttach, match="as many as one may"):
             attached(second, mara)
+        refused = Entry.objects.get(act="sale.attached", outcome=Entry.Outcome.REFUSED)
+        assert (refused.who, refused.subject_id) == ("Ana Pardo", str(second.pk))
+        assert refused.reason.startswith("You have attached 1 sales within a day")
         attached(second, mara, associate=ben)
         Claim.objects.update(claimed_at=F("claimed_at") - timedelta(hours=25))
         attached(nobodys("S-3"), mara)

@@ -90,7 +90,19 @@ class TestAnUnknownCode:
         redemption.refresh_from_db()
         assert (redemption.state, redemption.sale) == (State.USED, "S-1")
         assert outcomes(sale) == ["used"]
+        assert order_of(sale, redemption.member).coupon_codes == (code,)
         assert sandbox.balance(MARA) == 140
+
+    def test_that_two_sales_have_is_a_managers_question_then(self, engine, lost, sell):
+        sales = [sell(pos_id, coupon_codes=(lost[1],)).sale for pos_id in ("S-1", "S-2")]
+        see_to_all(engine)
+        assert [outcomes(sale) for sale in sales] == [["used"], ["used_before"]]
+        assert questions() == [("sale", "twice")]
+
+    def test_is_kept_whatever_its_letters_become_in_capitals(self, mara, sell):
+        """One letter becomes three; PostgreSQL would refuse the whole sale."""
+        longest = "\N{LATIN SMALL LIGATURE FFI}" * 255
+        assert outcomes(sell(coupon_codes=(longest,)).sale) == ["unknown"]
 
     def test_goes_back_with_a_void_of_its_sale(self, engine, sandbox, installation, lost, sell):
         redemption, code = lost

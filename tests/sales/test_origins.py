@@ -12,10 +12,13 @@ from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
 
+from audit.record import Who
 from outbox.models import Delivery
-from sales.models import OriginRule, Sale
+from sales.claims import claim
+from sales.errors import NotToBeClaimed
+from sales.models import Claim, OriginRule, Sale
 from sales.origins import Origin, fits, rule_that_holds
-from sales.record import record
+from sales.record import record, void, write
 from stores.models import Installation
 from stores.places import Place
 from tests.sales.conftest import NOON, new_sale
@@ -76,10 +79,18 @@ def test_the_first_rule_that_fits_decides() -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "pattern"), [("email", "mara@example.com"), ("origin", "  "), ("origin", "a\nb")]
+    ("field", "pattern"),
+    [
+        ("email", "mara@example.com"),
+        ("origin", "  "),
+        ("origin", "a\nb"),
+        ("origin", "\N{LATIN SMALL LIGATURE FFI}" * 100),
+        ("email", "*@*.*"),
+    ],
+    ids=["somebody", "nothing", "two lines", "too long in small letters", "everybody"],
 )
-def test_a_rule_that_names_somebody_or_nothing_is_refused(field: str, pattern: str) -> None:
-    with pytest.raises(ValidationError, match=r"Begin with|Give a word"):
+def test_a_rule_that_names_somebody_or_everybody_is_refused(field: str, pattern: str) -> None:
+    with pytest.raises(ValidationError, match=r"Begin with|Give a word|at most 100|everybody"):
         rule(field, pattern).clean()
 
 
@@ -180,6 +191,61 @@ class TestOneOrderFromTwoSides:
         assert deliveries() == ["done"]
         assert sandbox.balance(MARA) == 640 + 42
 
+    def test_earns_where_the_first_one_was_left_to_the_other(
+        self, sandbox, installation, mara, web, sell, deliveries
+    ) -> None:
+        """The POS's rule says that the web shop tells of its orders: whichever comes first."""
+        OriginRule.objects.create(installation=installation, field="origin", pattern="web")
+        assert sell("5501", origin="web").sale.not_delivered == "excluded_origin"
+        assert record(web, new_sale("5501", origin="web"), NOWHERE).sale.not_delivered == ""
+        assert deliveries() == ["done"]
+        assert sandbox.balance(MARA) == 640 + 42
+
+    def test_earns_once_where_a_file_has_dropped_the_seconds(
+        self, installation, mara, web, sell
+    ) -> None:
+        sell("5501", completed_at=NOON.replace(second=37))
+        with transaction.atomic():
+            copy = write(web, new_sale("5501"), NOWHERE, from_file=True)
+            later = write(web, new_sale("5502"), NOWHERE, from_file=True)
+        assert (copy.not_delivered, later.not_delivered) == ("same_order", "")
+        after = sell("5502", completed_at=NOON.replace(second=59)).sale
+        assert after.same_as == later
+
+    def test_is_taken_back_where_it_earned(
+        self, sandbox, installation, mara, web, sell, deliveries
+    ) -> None:
+        sell("5501")
+        record(web, new_sale("5501"), NOWHERE)
+        deliveries()
+        assert not void(web, "5501").refund
+        assert deliveries() == ["done"]
+        assert void(installation, "5501").refund
+        assert deliveries() == ["done", "done"]
+        assert sandbox.balance(MARA) == 640
+
+    def test_is_claimed_at_one_of_them(self, sandbox, mara, web, sell, deliveries) -> None:
+        """The POS did not know the buyer, whom the web shop named."""
+        here = sell("5501", email="").sale
+        record(web, new_sale("5501"), NOWHERE)
+        with pytest.raises(NotToBeClaimed, match="Web told of the same order"):
+            claim(here, mara, Who.machine("a test"), "hers")
+        assert not Claim.objects.exists()
+        assert deliveries() == ["done"]
+        assert sandbox.balance(MARA) == 640 + 42
+
+    def test_is_told_or_claimed_where_both_come_at_once(
+        self, sandbox, mara, web, sell, deliveries
+    ) -> None:
+        here = sell("5501", email="").sale
+        together(
+            lambda: claim(here, mara, Who.machine("a test"), "hers"),
+            lambda: record(web, new_sale("5501"), NOWHERE),
+            refusal=NotToBeClaimed,
+        )
+        deliveries()
+        assert sandbox.balance(MARA) == 640 + 42
+
     @pytest.mark.parametrize(
         "differs",
         [
@@ -239,3 +305,5 @@ class TestThePreview:
         client = Client()
         client.force_login(clerk)
         assert client.post(PREVIEW, {"field": "origin"}).status_code == 403
+        clerk.user_permissions.add(Permission.objects.get(codename="change_originrule"))
+        assert client.post(PREVIEW, {"field": "origin"}).status_code == 200

@@ -45,8 +45,16 @@ class Command(BaseCommand):
             raise CommandError("Say --tell-engine or --record-only, or try it with --dry-run.")
         self.as_json = options["json"]
         backfill, by = self.take_in(options)
+        try:
+            self.go_through(backfill, by, dry_run=options["dry_run"])
+        except Backfill.DoesNotExist:
+            raise CommandError(
+                "Somebody discarded it in the admin: nothing was recorded."
+            ) from None
+
+    def go_through(self, backfill: Backfill, by: By, *, dry_run: bool) -> None:
         self.work_while(backfill, State.CHECKING)
-        if options["dry_run"]:
+        if dry_run:
             self.tell_left_over(backfill)
             if discard(backfill, by):
                 self.say("Nothing was recorded: this was a dry run.")
