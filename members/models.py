@@ -35,6 +35,13 @@ class Member(models.Model):
     email = EncryptedTextField(help_text="As the engine has it; every writing call uses it.")
     email_index = models.CharField(max_length=64, unique=True, editable=False)
     first_seen_at = models.DateTimeField(db_default=Now(), editable=False)
+    refund_told_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="The engine was last told of a refund of a sale with codes: it may give points "
+        "back for it.",
+    )
 
     objects: ClassVar = MemberQuerySet.as_manager()
 

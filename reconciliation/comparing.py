@@ -15,8 +15,9 @@ from connectors.yotpo.payloads import CodeRecord, HistoryItem
 from database.encryption import blind_index
 from reconciliation.found import Found
 from reconciliation.kinds import Kind
-from reconciliation.ordering import compare_orders
+from reconciliation.ordering import compare_orders, rows_of_orders
 from reconciliation.ours import Corrected, Ours
+from reconciliation.refunded import compare_refunds
 from redemptions.delayed import likely_cause
 from redemptions.evidence import (
     GIVEN_BACK,
@@ -91,7 +92,11 @@ def compare(case: Case) -> list[Found]:
     for redemption in case.ours.redemptions:
         compare_redemption(case, redemption)
     compare_foreign(case)
-    case.found += compare_orders(case.ours, case.sight, [r for r in case.left if r.points > 0])
+    earned = [row for row in case.left if row.points > 0]
+    matches = rows_of_orders(case.ours, case.sight, earned)
+    case.found += compare_orders(case.ours, case.sight, matches, earned)
+    taken = [row for row in case.left if row.points < 0]
+    case.found += compare_refunds(case.ours, case.sight, matches, taken)
     return case.found
 
 
@@ -257,7 +262,8 @@ def compare_reversed(case: Case, redemption: PendingRedemption) -> None:
     if attempted is None or redemption.reason in (Reason.LET_GO, Reason.BY_MANAGER):
         return
     alone = is_alone(redemption, case.ours.redemptions)
-    times, by_rows = times_given_back(redemption, case.sight, alone=alone)
+    refunded = is_refunded_beside(case, redemption)
+    times, by_rows = times_given_back(redemption, case.sight, alone=alone, refunded=refunded)
     facts = {
         "balance": case.sight.customer.points_balance,
         "balance before": redemption.balance_before_reversal,
@@ -283,7 +289,7 @@ def compare_reversed(case: Case, redemption: PendingRedemption) -> None:
                 is_certain=by_rows,
             )
         )
-    elif times == 0 and given_back(redemption, case.sight, alone=alone) is False:
+    elif times == 0 and is_nothing_given_back(redemption, case.sight):
         case.found.append(
             of_redemption(
                 Kind.NOT_GIVEN_BACK,
@@ -301,8 +307,13 @@ def made_good(case: Case, redemption: PendingRedemption) -> int:
     return sum(c.points for c in mine) // redemption.points
 
 
+def is_nothing_given_back(redemption: PendingRedemption, sight: Sight) -> bool:
+    """Neither its own points nor what could be another's of theirs."""
+    return given_back(redemption, sight, alone=True) is False
+
+
 def times_given_back(
-    redemption: PendingRedemption, sight: Sight, *, alone: bool
+    redemption: PendingRedemption, sight: Sight, *, alone: bool, refunded: bool = False
 ) -> tuple[int | None, bool]:
     """How often, and whether rows show it; None where reading can't tell."""
     if redemption.newest_row_before_reversal is None:
@@ -312,7 +323,7 @@ def times_given_back(
     # One that was made and given back since moved nothing.
     counted = [row for row in new if not (row.points < 0 and row.status.lower() in GIVEN_BACK)]
     moved = unexplained_points(redemption, sight.customer, counted) or 0
-    by_balance = moved // redemption.points if moved > 0 and alone else 0
+    by_balance = moved // redemption.points if moved > 0 and alone and not refunded else 0
     if by_balance * redemption.points != moved:
         by_balance = 0
     return rows + by_balance, rows > 1
@@ -327,6 +338,12 @@ def is_alone(redemption: PendingRedemption, others: Iterable[PendingRedemption])
         and (other.state == State.REVERSING or other.changed_at >= since)
         for other in others
     )
+
+
+def is_refunded_beside(case: Case, redemption: PendingRedemption) -> bool:
+    """As PendingRedemption.is_refunded_beside."""
+    told = case.ours.member.refund_told_at
+    return told is not None and told >= redemption.is_moved_by_refunds_from
 
 
 # Points that went for codes which no row of this member has

@@ -19,7 +19,7 @@ from reconciliation.models import Cursor, Reading
 from reconciliation.ours import cutoff_of, since_of
 from reconciliation.timing import ROUND
 from redemptions.models import PendingRedemption
-from sales.models import ORDER, Sale
+from sales.models import ORDER, Refund, Sale
 
 # So many due members are taken at once, and so many of them are read with one question.
 SLICE, BATCH = 1_000, 50
@@ -81,6 +81,9 @@ def acts_between(start: datetime, cutoff: datetime) -> list[Acts]:
             Sale.objects.filter(order_id__in=told.values("key")).annotate(at=Subquery(told_at)),
             start,
             cutoff,
+        ),
+        uncovered(
+            Refund.objects.annotate(member=F("sale__member"), at=F("told_at")), start, cutoff
         ),
     ]
 

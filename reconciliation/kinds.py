@@ -16,6 +16,10 @@ class Kind(models.TextChoices):
     GIVEN_BACK_UNASKED = "given_back_unasked", "The engine gave back the points of a live code"
     ORDER_NOT_PROCESSED = "order_not_processed", "The engine took an order and did nothing with it"
     ORDER_TWICE = "order_twice", "The engine counted an order twice"
+    REFUND_NOT_PROCESSED = (
+        "refund_not_processed",
+        "The engine took a refund and did nothing with it",
+    )
     DELAYED_NOT_TAKEN = "delayed_not_taken", "A code was used and its points were not taken"
     OTHER_COST = "other_cost", "The engine took another number of points than we told"
     CORRECTION_MISSING = "correction_missing", "A correction of ours does not show at the engine"

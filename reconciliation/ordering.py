@@ -23,11 +23,24 @@ SLACK = WHOLE_SECONDS + timedelta(seconds=5)
 Matches = dict[int, HistoryItem]
 
 
-def compare_orders(ours: Ours, sight: Sight, earned: Sequence[HistoryItem]) -> list[Found]:
+def rows_of_orders(ours: Ours, sight: Sight, earned: Sequence[HistoryItem]) -> Matches:
     """`earned`: rows that gave points and that nothing else explains."""
-    orders = [o for o in ours.orders if o.done_at <= ours.cutoff and o.attempts[0] >= ours.since]
-    rows = sorted((r for r in earned if r.created_at is not None), key=at_of)
-    matches = match(orders, rows, sight.skew)
+    return match(judged(ours), dated(earned), sight.skew)
+
+
+def judged(ours: Ours) -> list[OrderTold]:
+    return [o for o in ours.orders if o.done_at <= ours.cutoff and o.attempts[0] >= ours.since]
+
+
+def dated(rows: Sequence[HistoryItem]) -> list[HistoryItem]:
+    return sorted((r for r in rows if r.created_at is not None), key=at_of)
+
+
+def compare_orders(
+    ours: Ours, sight: Sight, matches: Matches, earned: Sequence[HistoryItem]
+) -> list[Found]:
+    """`matches`, `earned`: as in `rows_of_orders`."""
+    orders, rows = judged(ours), dated(earned)
     return [
         *not_processed(ours, sight, [o for o in orders if is_missed(o, matches)]),
         *twice(orders, matches, rows, sight),

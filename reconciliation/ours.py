@@ -18,7 +18,7 @@ from reconciliation.models import Difference
 from redemptions.disputes import ADJUSTMENT, order_of, title_of
 from redemptions.models import PendingRedemption
 from redemptions.timing import MARGIN, settle_time
-from sales.models import GIVE_BACK, ORDER, REMAINDER, Refund, Sale
+from sales.models import GIVE_BACK, ORDER, REFUND, REMAINDER, Refund, Sale
 from sales.refunding import give_back_title
 from sales.remainders import correction_title as remainder_title
 
@@ -39,6 +39,18 @@ BEFORE = timedelta(days=30)
 class OrderTold:
     """A sale that the engine took. `attempts`: when it may have acted, by our clock."""
 
+    sale: Sale
+    done_at: datetime
+    attempts: tuple[datetime, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RefundTold:
+    """A refund that the engine took. `attempts`: as of an order."""
+
+    pk: int
+    pos_id: str
+    total_cents: int
     sale: Sale
     done_at: datetime
     attempts: tuple[datetime, ...]
@@ -73,6 +85,7 @@ class Ours:
     """Accepted by the engine since we began, without voided ones."""
     codes_at_tills: frozenset[str]
     has_refunds: bool
+    refunds: Sequence[RefundTold] = ()
 
 
 def cutoff_of(now: datetime) -> datetime:
@@ -93,6 +106,7 @@ def ours_of(members: Iterable[Member], now: datetime) -> dict[UUID, Ours]:
     redemptions = redemptions_of(by_id, earliest)
     sales = sales_of(by_id, earliest)
     told = told_of(sales)
+    refunds = refunds_told_of(sales)
     corrections = corrections_of(by_id, redemptions)
     for pk, found in corrections_of_refunds(sales).items():
         corrections[pk] += found
@@ -111,6 +125,7 @@ def ours_of(members: Iterable[Member], now: datetime) -> dict[UUID, Ours]:
                 code["code"] for sale in sales[pk] for code in sale.coupon_codes
             ),
             has_refunds=any(sale.voided_at or sale.refunded_cents for sale in sales[pk]),
+            refunds=[refund for sale in sales[pk] for refund in refunds[sale.pk]],
         )
         for pk, member in by_id.items()
     }
@@ -162,6 +177,29 @@ def told_of(sales: dict[UUID, list[Sale]]) -> dict[int, OrderTold]:
         for name, at in done.items()
         if tries[name]
     }
+
+
+def refunds_told_of(sales: dict[UUID, list[Sale]]) -> dict[int, list[RefundTold]]:
+    """By sale: the refunds that the engine has accepted."""
+    by_pk = {sale.pk: sale for rows in sales.values() for sale in rows if sale.refunded_cents}
+    rows = Refund.objects.filter(sale__in=by_pk, told_at__isnull=False).defer("items", "told")
+    by_id = {row.refund_id: row for row in rows}
+    tries: dict[str, list[datetime]] = defaultdict(list)
+    attempts = Attempt.objects.filter(
+        delivery__kind=REFUND,
+        delivery__key__in=list(by_id),
+        may_be_sent=True,
+        outcome__in=MAY_HAVE_ACTED,
+    )
+    for key, started_at in attempts.values_list("delivery__key", "started_at"):
+        tries[key].append(started_at)
+    found: dict[int, list[RefundTold]] = defaultdict(list)
+    for key, row in by_id.items():
+        if row.sale_id is not None and row.told_at is not None and tries[key]:
+            sale, at = by_pk[row.sale_id], tuple(sorted(tries[key]))
+            told = RefundTold(row.pk, row.pos_id, row.total_cents, sale, row.told_at, at)
+            found[row.sale_id].append(told)
+    return found
 
 
 def corrections_of(

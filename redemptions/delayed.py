@@ -19,6 +19,7 @@ from connectors.yotpo.client import Yotpo
 from members.lookup import FoundMember
 from members.models import Member
 from offers.catalogue import Kind, Offer
+from redemptions.disputes import is_being_taken
 from redemptions.errors import EndsOpenCode, OpenCodeElsewhere, StillOnSale
 from redemptions.evidence import Sight, points_went
 from redemptions.life import UNSOLD
@@ -33,6 +34,8 @@ log = structlog.get_logger(__name__)
 
 # Points that did not go may still do so: an order's status can change, and so can the account's.
 LOOK_AGAIN = timedelta(hours=1)
+# The points of a code that was used, which nobody saw go.
+NOT_SEEN = (Deduction.DUE, Deduction.TOLD, Deduction.MISSING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +165,18 @@ def note_told(sale: str) -> None:
     not_seen = [Deduction.DUE, Deduction.MISSING]
     used = PendingRedemption.objects.filter(sale=sale, state=State.USED, deduction__in=not_seen)
     used.update(deduction=Deduction.TOLD, next_check_at=Now() + settle_time())
+
+
+def let_go(sale: str) -> None:
+    """All of the sale was refunded, so nothing is owed for its codes. In that transaction.
+
+    `sale` is the order's id. Not of those whose points a manager is having taken this moment.
+    """
+    used = PendingRedemption.objects.filter(sale=sale, state=State.USED, deduction__in=NOT_SEEN)
+    for row in used:
+        if not is_being_taken(row):
+            same = PendingRedemption.objects.filter(pk=row.pk, deduction=row.deduction)
+            same.update(deduction=Deduction.NONE)
 
 
 def see_whether_gone(engine: Yotpo, redemption: PendingRedemption) -> None:

@@ -127,12 +127,15 @@ def points_went(redemption: PendingRedemption, sight: Sight) -> bool:
     )
 
 
-def given_back(redemption: PendingRedemption, sight: Sight, *, alone: bool) -> bool | None:
+def given_back(
+    redemption: PendingRedemption, sight: Sight, *, alone: bool, refunded: bool = False
+) -> bool | None:
     """Whether the engine gave this redemption's points back; None where reading cannot tell.
 
     Three ways to show it were thought of: the row's status changes, a row of its own appears,
     or only the balance moves. Where the member has another reversal under way (not `alone`), a
-    balance or a row without our code could be that one's, and proves nothing.
+    balance or a row without our code could be that one's, and proves nothing. Nor does the balance
+    where a sale of theirs was `refunded` meanwhile: as many points may have come back for that one.
     """
     if sight.customer.history is None:
         return None
@@ -144,7 +147,7 @@ def given_back(redemption: PendingRedemption, sight: Sight, *, alone: bool) -> b
     if any(is_reversal_row(row, redemption, alone=alone) for row in new):
         return True
     unexplained = unexplained_points(redemption, sight.customer, new)
-    if alone and unexplained == redemption.points:
+    if alone and not refunded and unexplained == redemption.points:
         return True
     return False if shown and unexplained == 0 else None
 

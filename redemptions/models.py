@@ -25,6 +25,7 @@ from redemptions.states import (
     State,
     sources_of,
 )
+from redemptions.timing import deadline, settle_time
 from redemptions.told import Question, ToldCode, stop_told_of
 from stores.models import Associate, Installation, Store, Till
 
@@ -385,6 +386,17 @@ class PendingRedemption(models.Model):
         tried = others.exclude(first_reversal_attempt_at=None)
         since = self.first_reversal_attempt_at or self.changed_at
         return not tried.filter(Q(state=State.REVERSING) | Q(changed_at__gte=since)).exists()
+
+    @property
+    def is_moved_by_refunds_from(self) -> datetime:
+        """A refund that was told since then may have moved the balance that ours is read by."""
+        since = self.first_reversal_attempt_at or self.changed_at
+        return since - deadline() - settle_time()
+
+    def is_refunded_beside(self) -> bool:
+        """A sale with codes of this member was refunded since this one's first attempt."""
+        told = Member.objects.filter(refund_told_at__gte=self.is_moved_by_refunds_from)
+        return told.filter(pk=self.member_id).exists()
 
     def count_read(self, *, with_history: bool) -> None:
         """The engine could be read once more; only a history makes it a reading that counts."""

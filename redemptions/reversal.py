@@ -66,7 +66,12 @@ def is_given_back(redemption: PendingRedemption, sight: Sight) -> bool:
 
 
 def verdict(redemption: PendingRedemption, sight: Sight) -> bool | None:
-    return given_back(redemption, sight, alone=redemption.is_reversed_alone())
+    return given_back(
+        redemption,
+        sight,
+        alone=redemption.is_reversed_alone(),
+        refunded=redemption.is_refunded_beside(),
+    )
 
 
 def settle_sold(redemption: PendingRedemption, sight: Sight) -> None:

@@ -244,6 +244,7 @@ class Refund(models.Model):
         permissions: ClassVar = [("settle", "Can settle what asks for a manager")]
         indexes: ClassVar = [
             models.Index(fields=["installation", "named_sale"], name="refunds_by_the_sale_named"),
+            models.Index(fields=["told_at"], name="refunds_told_of_late"),
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(

@@ -14,18 +14,20 @@ from sales.earned import earned_by
 from sales.errors import MoreThanLeft, SaleWasVoided
 from sales.items import warnings_for
 from sales.models import Refund, Sale
-from sales.spent import NotKnownYet, share, spent_on
+from sales.spent import NotKnownYet, has_anothers_code, share, spent_on
 from stores.models import Installation
 
 GivesBack = Installation.GivesBack
 
 UNTOLD = "The loyalty engine was not told of this sale: a refund moves no points."
 NOT_YET = "The loyalty engine has not heard of this sale yet."
+OVER = "All of this sale was refunded before: a refund moves no points."
 BY_HISTORY = "What the sale earned stands in the member's history."
 NO_PROOF = "The member's history does not show for certain what the sale earned."
 WITH_ALL = "The engine gives spent points back when all of the sale is refunded."
 BY_SHARE = "Spent points are given back in proportion."
 NOT_BACK = "Spent points are not given back."
+ANOTHERS_CODE = "It has another member's code: nobody can say who gets those points back."
 CODES_UNCLEAR = "It is still being read whether the points of its code went."
 
 
@@ -55,6 +57,8 @@ def preview(
     warnings = tuple(warnings_for(sale, items))
     if sale.not_delivered or sale.member is None:
         return Preview(0, 0, None, None, UNTOLD if sale.not_delivered else NOT_YET, warnings)
+    if is_over(sale):
+        return Preview(0, 0, None, None, OVER, warnings)
     customer = engine.customer(email=sale.member.email, with_history=True)
     taken, taken_basis = taken_back(sale, customer, total_cents)
     given, given_basis = given_back(sale, total_cents)
@@ -65,6 +69,11 @@ def preview(
     return replace(
         told, balance_after=balance, tier_after=tier_after(engine, customer, taken, total_cents)
     )
+
+
+def is_over(sale: Sale) -> bool:
+    """One of nothing may follow; a sale of nothing is refunded once as well."""
+    return sale.left_cents == 0 and sale.refunds.filter(state=Refund.State.PROMISED).exists()
 
 
 def taken_back(sale: Sale, customer: Customer, cents: int) -> tuple[int | None, str]:
@@ -86,6 +95,8 @@ def given_back(sale: Sale, cents: int) -> tuple[int | None, str]:
     except NotKnownYet:
         return None, CODES_UNCLEAR
     by = sale.installation.spent_points_returned_by
+    if by == GivesBack.ENGINE and has_anothers_code(sale):
+        return None, ANOTHERS_CODE
     if spent == 0:
         return 0, ""
     if by == GivesBack.NOBODY:

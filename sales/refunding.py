@@ -15,13 +15,15 @@ from connectors.errors import Refused
 from connectors.yotpo.orders import Refund as ToldRefund
 from connectors.yotpo.payloads import Customer
 from members.engine import engine
+from members.models import Member
 from outbox.errors import NotWanted
 from outbox.ledger import enqueue
 from outbox.models import Delivery
+from redemptions import delayed
 from redemptions.evidence import has_code
 from redemptions.timing import settle_time
 from redemptions.use import unuse
-from sales.earned import earned_by, note_earned
+from sales.earned import earned_by, is_our_own, note_earned
 from sales.items import items_to_tell
 from sales.models import GIVE_BACK, REFUND_READING, Refund, Sale
 from sales.orders import flight_of_order
@@ -51,6 +53,7 @@ def note_refund_before(delivery: Delivery) -> None:
     Where it takes no keys, its history before each attempt: a lost answer is read by it.
     """
     refund = refund_of(delivery)
+    note_points_may_come_back(refund.sale)
     by_rows = not settings.ENGINE_KEYS_ORDERS
     by_balance = refund.balance_before is None and may_leave_points(refund)
     if not (by_rows or by_balance):
@@ -65,6 +68,12 @@ def note_refund_before(delivery: Delivery) -> None:
     refund.save(update_fields=["balance_before", "rows_before"])
 
 
+def note_points_may_come_back(sale: Sale | None) -> None:
+    """Where an undo of the member's is under way, the balance alone proves nothing of that then."""
+    if sale and sale.member_id and sale.coupon_codes and not sale.not_delivered:
+        Member.objects.filter(pk=sale.member_id).update(refund_told_at=Now())
+
+
 def rows_like(refund: Refund, customer: Customer | None) -> int | None:
     """How many rows took as many points as this refund should, and name no code.
 
@@ -76,7 +85,10 @@ def rows_like(refund: Refund, customer: Customer | None) -> int | None:
     points = share(earned or 0, refund.total_cents, refund.sale.total_cents)
     if points == 0:
         return None
-    return sum(row.points == -points and not has_code(row) for row in customer.history)
+    return sum(
+        row.points == -points and not has_code(row) and not is_our_own(row)
+        for row in customer.history
+    )
 
 
 def is_refund_seen(delivery: Delivery) -> bool | None:
@@ -150,18 +162,33 @@ def note_refunded(delivery: Delivery) -> None:
         "order_by": f"sale:{sale.pk}",
         "urgent": True,
     }
+    if returned_by(sale) == Installation.GivesBack.ENGINE and is_refunded_whole(sale):
+        delayed.let_go(sale.order_id)
     if gives_back(sale):
         enqueue(kind=GIVE_BACK, **follows)
     if refund.balance_before is not None:
         enqueue(kind=REFUND_READING, due_in=settle_time(), **follows)
 
 
-# Spent points, where the panel gives them back
+def is_refunded_whole(sale: Sale) -> bool:
+    """All of it, and the engine has accepted each refund."""
+    untold = sale.refunds.filter(state=Refund.State.PROMISED, told_at=None)
+    return sale.left_cents == 0 and not untold.exists()
+
+
+# Spent points: those that did not go by then are not owed any more, where they would come back
+
+
+def returned_by(sale: Sale) -> str:
+    return sale.installation.spent_points_returned_by
+
+
+# Where the panel gives them back
 
 
 def gives_back(sale: Sale) -> bool:
     return (
-        sale.installation.spent_points_returned_by == Installation.GivesBack.PANEL
+        returned_by(sale) == Installation.GivesBack.PANEL
         and sale.member_id is not None
         and bool(sale.coupon_codes)
     )
@@ -180,9 +207,13 @@ def note_share(delivery: Delivery) -> None:
         raise NotWanted
     if refund.points_given_back is None:
         told = sale.refunds.filter(told_at__isnull=False)
-        due = share(spent_on(sale), total(told, "total_cents"), sale.total_cents)
+        spent = spent_on(sale)
+        due = share(spent, total(told, "total_cents"), sale.total_cents)
         refund.points_given_back = max(due - total(told, "points_given_back"), 0)
-        refund.save(update_fields=["points_given_back"])
+        with transaction.atomic():
+            refund.save(update_fields=["points_given_back"])
+            if spent == 0 and is_refunded_whole(sale):
+                delayed.let_go(sale.order_id)
     if refund.points_given_back == 0:
         raise NotWanted
 

@@ -142,6 +142,8 @@ def find_order(refund: Refund, new: NewRefund) -> None:
     if not new.sale_id:
         keep(refund, Reason.BLIND)
         name_shopper(refund, new)
+    elif new.bought_online and (sale := find_told(new.sale_id)):
+        take_from(sale, refund)
     elif new.bought_online:
         refund.state, refund.order_id = State.PROMISED, new.sale_id
     elif sale := find_or_await_sale(refund.installation, new.sale_id):
@@ -158,6 +160,14 @@ def find_or_await_sale(installation: Installation, pos_id: str) -> Sale | None:
         hold_sale(installation, pos_id)
         sale = sales.first()
     return sale
+
+
+def find_told(order_id: str) -> Sale | None:
+    """What the engine has under this id from us, a till's sale and no web shop's order.
+
+    A refund of it counts like any other, or it would be taken back twice.
+    """
+    return Sale.objects.filter(order_id=order_id, not_delivered="").first()
 
 
 def hold_sale(installation: Installation, pos_id: str) -> None:

@@ -25,15 +25,16 @@ from redemptions.models import PendingRedemption
 from redemptions.timing import WHOLE_SECONDS, deadline, settle_time
 from sales.earned import Span, earned_by, is_our_own, row_of, skew_now
 from sales.models import REFUND, REFUND_READING, REMAINDER, Refund, Remainder, Sale
-from sales.refunding import is_title_seen, read_member, refund_of
-from sales.spent import spent_on
+from sales.refunding import is_refunded_whole, is_title_seen, read_member, refund_of
+from sales.spent import has_anothers_code, spent_on
 from stores.models import Installation
 
 log = structlog.get_logger(__name__)
 
 UNKNOWN_MEMBER = "The engine does not know the member any more."
 NO_PROOF = "The history does not show for certain what the order earned."
-ANOTHERS_CODE = "The sale has a code that was not made here: its points may have come back, too."
+FOREIGN_CODE = "The sale has a code that was not made here: its points may have come back, too."
+ANOTHERS_CODE = "The sale has another member's code: nobody can say who got its points back."
 NOT_READ = "The balance could not be read around each of the refunds."
 OTHERS_MOVED = "Other points of the member moved at the same time."
 TOO_MUCH = "More than rounding explains. See whether 'spent points are returned by' is set right."
@@ -70,9 +71,9 @@ def read_after(delivery: Delivery) -> None:
 
 def is_whole(sale: Sale) -> bool:
     """All of it was refunded, in several refunds, and the engine has accepted each."""
-    refunds = sale.refunds.filter(state=Refund.State.PROMISED)
-    untold = refunds.filter(told_at=None)
-    return sale.left_cents == 0 and refunds.count() > 1 and not untold.exists()
+    # One of nothing, told after the whole, leaves nothing either.
+    refunds = sale.refunds.filter(state=Refund.State.PROMISED, total_cents__gt=0)
+    return is_refunded_whole(sale) and refunds.count() > 1
 
 
 def settle(sale: Sale, customer: Customer | None) -> None:
@@ -96,7 +97,8 @@ def figures_of(sale: Sale, refunds: Sequence[Refund], customer: Customer | None)
     doubts = [
         (UNKNOWN_MEMBER, customer is None),
         (NO_PROOF, earned is None),
-        (ANOTHERS_CODE, by_engine and any("redemption" not in c for c in sale.coupon_codes)),
+        (FOREIGN_CODE, by_engine and any("redemption" not in c for c in sale.coupon_codes)),
+        (ANOTHERS_CODE, by_engine and has_anothers_code(sale)),
         (NOT_READ, moved_by(refunds) is None),
         (OTHERS_MOVED, customer is not None and others_moved(sale, refunds, customer)),
     ]

@@ -21,7 +21,7 @@ from reconciliation.kinds import Kind
 from reconciliation.ours import CORRECTION, order_of_member
 from redemptions.models import PendingRedemption
 from redemptions.states import Deduction, Reason, State
-from sales.models import ORDER, Sale
+from sales.models import ORDER, REFUND, Refund, Sale
 from sandbox.control import Sandbox
 from stores.models import Installation
 
@@ -54,6 +54,7 @@ class Book:
     sales: list[Sale] = field(default_factory=list)
     told: list[tuple[Sale, list[int], bool]] = field(default_factory=list)
     deliveries: list[Delivery] = field(default_factory=list)
+    refunds: list[Refund] = field(default_factory=list)
 
     def ago(self, seconds: float) -> datetime:
         return self.now - timedelta(seconds=seconds)
@@ -98,6 +99,24 @@ class Book:
         self.sales.append(sale)
         self.told.append((sale, ago, True))
 
+    def refund(self, refund_id: str, cents: int) -> None:
+        """Of the sale that was written last."""
+        sale = self.sales[-1]
+        sale.refunded_cents += cents
+        refund = Refund(
+            installation=self.installation,
+            pos_id=refund_id,
+            refund_id=refund_id,
+            sale=sale,
+            order_id=sale.order_id,
+            total_cents=cents,
+            currency="USD",
+            content=refund_id,
+            state=Refund.State.PROMISED,
+            told_at=self.ago(LAST),
+        )
+        self.refunds.append(refund)
+
     def correction(self, member: Member, number: int, points: int) -> None:
         self.deliveries.append(
             Delivery(
@@ -126,6 +145,19 @@ class Book:
             )
             for sale, ago, _ in self.told
         ]
+        Refund.objects.bulk_create(self.refunds, 200)
+        self.deliveries += [
+            Delivery(
+                kind=REFUND,
+                key=refund.refund_id,
+                payload={"sale": refund.sale_id, "refund": refund.pk},
+                order_by=f"sale:{refund.sale_id}",
+                state=Told.DONE,
+                attempts=1,
+                changed_at=refund.told_at,
+            )
+            for refund in self.refunds
+        ]
         Delivery.objects.bulk_create(self.deliveries, 200)
         by_key = {row.key: row for row in self.deliveries}
         Attempt.objects.bulk_create(
@@ -139,6 +171,16 @@ class Book:
                 )
                 for sale, ago, _ in self.told
                 for number, seconds in enumerate(ago, start=1)
+            ]
+            + [
+                Attempt(
+                    delivery=by_key[refund.refund_id],
+                    number=1,
+                    started_at=refund.told_at,
+                    ended_at=refund.told_at,
+                    outcome=Outcome.DONE,
+                )
+                for refund in self.refunds
             ],
             200,
         )
@@ -222,6 +264,22 @@ def used_and_refunded(scene: Scene) -> tuple[Acts, Any]:
     acts, write = used(scene)
     refund = {"do": "refund", "ago": LAST, "order_id": f"{scene.sale_id}-2", "id": "R"}
     acts.append(refund | {"total_amount_cents": 4200, "id": f"R-{scene.number}"})
+    return acts, write
+
+
+def refunded_in_parts(scene: Scene) -> tuple[Acts, Any]:
+    """The last one is too little to take a point."""
+    parts = {f"R-{scene.number}-1": 1000, f"R-{scene.number}-2": 99}
+    acts = [
+        {"do": "refund", "ago": LAST, "order_id": scene.sale_id, "id": name}
+        | {"total_amount_cents": cents}
+        for name, cents in parts.items()
+    ]
+
+    def write(book: Book, member: Member, answers: list[Any]) -> None:
+        for name, cents in parts.items():
+            book.refund(name, cents)
+
     return acts, write
 
 
@@ -381,6 +439,17 @@ def order_twice(scene: Scene) -> tuple[Acts, Any]:
     return acts, lambda book, member, answers: book.sale(member, again, [MADE, AFTER])
 
 
+def refund_not_processed(scene: Scene) -> tuple[Acts, Any]:
+    """Of two the first alone was worked on."""
+    acts, write = refunded_in_parts(scene)
+
+    def write_more(book: Book, member: Member, answers: list[Any]) -> None:
+        write(book, member, answers)
+        book.refund(f"R-{scene.number}-3", 2000)
+
+    return acts, write_more
+
+
 def delayed_not_taken(scene: Scene) -> tuple[Acts, Any]:
     """The points were spent elsewhere before the order came."""
     acts, write = delayed_and_taken(scene)
@@ -411,6 +480,7 @@ CLEAN = [
     bought,
     used,
     used_and_refunded,
+    refunded_in_parts,
     undone,
     open_code,
     nothing_made,
@@ -431,6 +501,7 @@ DIFFERENT: dict[Any, Kind] = {
     given_back_unasked: Kind.GIVEN_BACK_UNASKED,
     order_not_processed: Kind.ORDER_NOT_PROCESSED,
     order_twice: Kind.ORDER_TWICE,
+    refund_not_processed: Kind.REFUND_NOT_PROCESSED,
     delayed_not_taken: Kind.DELAYED_NOT_TAKEN,
     other_cost: Kind.OTHER_COST,
     correction_missing: Kind.CORRECTION_MISSING,

@@ -286,6 +286,17 @@ def test_beside_another_reversal_the_balance_proves_nothing():
     assert compared(rows, undone(), other, customer=customer) == []
 
 
+def test_two_of_one_offer_whose_rows_name_no_codes_came_back():
+    other = undone(pk="7a3f0f0e-0000-4000-8000-000000000001", code="LP-2", engine_id=8)
+    rows = (row(), row(status="LP-2"), BACK, BACK)
+    assert compared(rows, undone(), other, customer=Customer(points_balance=1140)) == []
+
+
+def test_beside_a_refund_the_balance_proves_nothing(monkeypatch):
+    monkeypatch.setattr(MEMBER, "refund_told_at", MADE + timedelta(minutes=7))
+    assert compared((row(status="Reversed"),), undone(), customer=Customer(1140)) == []
+
+
 def test_what_a_manager_let_go_is_not_expected_back():
     assert compared((row(),), undone(reason=Reason.LET_GO), customer=Customer(140)) == []
 

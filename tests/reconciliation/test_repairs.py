@@ -86,6 +86,7 @@ CORRECTIONS = [
     (shop.not_given_back, Kind.NOT_GIVEN_BACK, 500),
     (shop.given_back_twice, Kind.GIVEN_BACK_TWICE, -500),
     (shop.order_twice, Kind.ORDER_TWICE, -42),
+    (shop.refund_not_processed, Kind.REFUND_NOT_PROCESSED, -20),
     (shop.other_cost, Kind.OTHER_COST, 50),
     (shop.correction_missing, Kind.CORRECTION_MISSING, 40),
 ]

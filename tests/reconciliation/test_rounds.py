@@ -17,6 +17,7 @@ from reconciliation.models import Cursor, Difference, Reading, Run
 from reconciliation.ours import ours_of
 from reconciliation.timing import database_time
 from redemptions.models import PendingRedemption
+from sales.models import Refund
 from tests.reconciliation import shop
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
@@ -54,6 +55,17 @@ def test_a_new_act_is_read_when_it_had_the_time_to_show(few, engine):
     Reading.objects.exclude(member=row.member).update(covers=Now())
     Cursor.objects.update(covers=F("covers") - timedelta(hours=2))
     assert run_once(engine).members_read == 1
+
+
+def test_a_refund_of_an_old_sale_is_an_act(few, engine):
+    run_once(engine)
+    refund = Refund.objects.select_related("sale").first()
+    Reading.objects.update(covers=F("covers") - timedelta(minutes=30))
+    assert run_once(engine).members_read == 0
+    Refund.objects.filter(pk=refund.pk).update(told_at=Now() - timedelta(minutes=20))
+    Cursor.objects.update(covers=F("covers") - timedelta(hours=2))
+    assert run_once(engine).members_read == 1
+    assert Reading.objects.latest("read_at").member_id == refund.sale.member_id
 
 
 def test_an_act_whose_transaction_ended_late_is_found(few, engine):
@@ -136,9 +148,9 @@ def test_the_number_of_questions_does_not_grow_with_the_members(
     few, engine, django_assert_max_num_queries
 ):
     now = database_time()
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(11):
         assert len(ours_of(few.values(), now)) == 9
-    with django_assert_max_num_queries(5):
+    with django_assert_max_num_queries(6):
         assert len(due.due_now(now)) == 9
 
 

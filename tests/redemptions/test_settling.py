@@ -18,6 +18,7 @@ from redemptions import settling
 from redemptions.actions import redeem
 from redemptions.evidence import Sight, given_back, has_code, is_ours, skew_of, suspects
 from redemptions.models import PendingRedemption
+from redemptions.reversal import verdict
 from redemptions.settling import see_to, see_to_all
 from redemptions.states import Reason, State
 from tests.redemptions.conftest import BY_POINTS, FIVE_OFF, TOTE
@@ -351,6 +352,24 @@ def test_whether_the_points_went_back(row, rows, balance, answer):
     shown = history(*(at(redemption.requested_at, r) for r in rows), balance=balance)
 
     assert given_back(redemption, Sight(shown, timedelta(0)), alone=True) is answer
+
+
+REFUNDED = {
+    "the refund gave as many back": ([OURS], 640, None),
+    "ours is marked": ([MARKED], 640, True),
+    "a row of its own": ([OURS, BACK_ROW], 640, True),
+    "nothing happened": ([OURS], 140, False),
+}
+
+
+@pytest.mark.parametrize(("rows", "balance", "answer"), REFUNDED.values(), ids=REFUNDED)
+def test_the_balance_proves_nothing_beside_a_refund(row, mara, rows, balance, answer):
+    redemption = reversing(row)
+    mara.refund_told_at = redemption.first_reversal_attempt_at
+    mara.save()
+    shown = history(*(at(redemption.requested_at, r) for r in rows), balance=balance)
+
+    assert verdict(redemption, Sight(shown, timedelta(0))) is answer
 
 
 NOT_ALONE = {

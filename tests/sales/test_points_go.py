@@ -166,6 +166,39 @@ def test_or_let_it_go(for_free, engine, sandbox):
     assert (acts_of(for_free), sandbox.balance(MARA)) == ((), 640)
 
 
+@pytest.mark.parametrize(
+    ("by", "left"), [("engine", ()), ("panel", ()), ("nobody", (Act.TAKE, Act.FORGO))]
+)
+def test_of_what_was_refunded_whole_nothing_is_owed_where_it_would_come_back(
+    for_free, deliveries, sandbox, installation, bring_back, by, left
+):
+    installation.spent_points_returned_by = by
+    installation.save()
+    bring_back("R-1", total_cents=1000)
+    deliveries()
+    for_free.refresh_from_db()
+    assert acts_of(for_free) == (Act.TAKE, Act.FORGO)
+    bring_back("R-2", total_cents=3200)
+    deliveries()
+    for_free.refresh_from_db()
+    assert acts_of(for_free) == left
+    assert bool(list(watch_points_not_gone())) == bool(left)
+    assert sandbox.balance(MARA) == 640
+
+
+def test_what_a_manager_has_taken_just_then_comes_back_all_the_same(
+    for_free, engine, deliveries, sandbox, installation, bring_back
+):
+    installation.spent_points_returned_by = "panel"
+    installation.save()
+    sandbox.fault("POST /points/adjust", "status", status=429, times=4)
+    decide(engine, for_free, Act.TAKE)
+    bring_back(total_cents=4200)
+    deliveries()
+    for_free.refresh_from_db()
+    assert (for_free.deduction, sandbox.balance(MARA)) == (Deduction.GONE, 640)
+
+
 def test_an_open_one_that_a_manager_calls_sold_is_looked_for(engine, code, seen):
     claimed = PendingRedemption.objects.filter(pk=code.pk)
     claimed.update(claimed_used_at=Now() - timedelta(hours=25))

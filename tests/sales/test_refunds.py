@@ -1,5 +1,6 @@
 """Refunds: each once, never more than their sale, behind its order, and waiting for one to come."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -23,10 +24,11 @@ from sales.errors import (
     SaleWasVoided,
 )
 from sales.items import items_to_tell
-from sales.models import Conflict, OriginRule, Refund, Sale
+from sales.models import Conflict, OriginRule, Refund, Remainder, Sale
 from sales.orders import order_of
 from sales.preview import preview
 from sales.record import void
+from sales.refunding import rows_like
 from sales.refunds import match, match_none, promise_refunds
 from sales.watches import watch_conflicts
 from stores.models import Installation
@@ -120,6 +122,16 @@ class TestARefund:
         assert (refund.state, refund.sale, refund.order_id) == ("promised", None, "WEB-77")
         assert deliveries() == ["done"]
 
+    def test_bought_online_of_a_sale_of_ours_counts_like_any_other(
+        self, sandbox, mara, sell, bring_back, deliveries
+    ):
+        sale = sell().sale
+        assert bring_back("R-1", bought_online=True, total_cents=3000).refund.sale == sale
+        with pytest.raises(MoreThanLeft):
+            bring_back("R-2", total_cents=3000)
+        deliveries()
+        assert sandbox.balance(MARA) == 640 + 42 - 30
+
     def test_of_another_installation_has_an_id_of_its_own(
         self, installation, mara, sell, bring_back
     ):
@@ -144,6 +156,30 @@ class TestARefund:
         one, other = map(items_to_tell, Refund.objects.order_by("pk"))
         assert ([item.body() for item in one], other) == ([{"id": "mug", "quantity": 1}], ())
         assert deliveries() == ["done"] * 5  # the balance is read after each part
+
+    def test_of_nothing_after_the_whole_asks_nobody(
+        self, sandbox, mara, sell, bring_back, deliveries, settings
+    ):
+        settings.ENGINE_SETTLE_SECONDS = 0
+        sell()
+        bring_back("R-1", total_cents=4200)
+        bring_back("R-2", total_cents=0)
+        deliveries()
+        assert sandbox.balance(MARA) == 640
+        assert not Remainder.objects.exists()
+
+    def test_is_not_seen_in_a_correction_of_as_many_points(
+        self, engine, mara, sell, bring_back, deliveries
+    ):
+        sell()
+        deliveries()
+        refund = bring_back(total_cents=1000).refund
+        shown = engine.customer(email=MARA, with_history=True)
+        title = "Correction of refunds S9."
+        correction = replace(shown.history[0], title=title, points=-10, status="Approved")
+        taken = replace(correction, title="Refunded an order")
+        for row, seen in [(correction, 0), (taken, 1)]:
+            assert rows_like(refund, replace(shown, history=[row, *shown.history])) == seen
 
 
 class TestARefundBeforeItsSale:
@@ -253,6 +289,30 @@ class TestSpentPoints:
         given = Refund.objects.order_by("pk").values_list("points_given_back", flat=True)
         assert list(given) == [119, 119, 262]
 
+    def test_of_another_member_are_not_the_buyers(
+        self, sandbox, engine, code, sell, bring_back, deliveries
+    ):
+        sandbox.add_member(email="lea@example.com", points=100)
+        sale = sell(email="lea@example.com", coupon_codes=(code.code,)).sale
+        deliveries()
+        Installation.objects.update(spent_points_returned_by="engine")
+        told = preview(engine, Sale.objects.get(pk=sale.pk), 4200)
+        assert (told.points_given_back, told.balance_after) == (None, None)
+        Installation.objects.update(spent_points_returned_by="panel")
+        bring_back(total_cents=4200)
+        deliveries()
+        assert (sandbox.balance("lea@example.com"), sandbox.balance(MARA)) == (100, 140)
+
+    def test_are_no_proof_of_an_undo_while_they_come_back(
+        self, sandbox, code, sell, bring_back, deliveries
+    ):
+        sell(coupon_codes=(code.code,))
+        deliveries()
+        assert not code.is_refunded_beside()
+        bring_back(total_cents=4200)
+        deliveries()
+        assert code.is_refunded_beside()
+
     def test_come_back_once_though_the_answer_was_lost(
         self, sandbox, code, sell, bring_back, deliveries
     ):
@@ -274,6 +334,40 @@ class TestAPreview:
         assert (told.points_taken_back, told.points_given_back) == (10, 0)
         assert (told.balance_after, told.tier_after) == (672, "Silver")
         assert "history" in told.basis
+
+    @pytest.mark.parametrize(
+        ("by_engine", "by"), [("full", "engine"), ("never", "panel"), ("never", "nobody")]
+    )
+    @pytest.mark.parametrize("parts", [(350, 350, 350, 0), (1, 1049), (1050, 0), (0, 1050)])
+    def test_is_what_then_happens(
+        self,
+        sandbox,
+        engine,
+        installation,
+        code,
+        sell,
+        bring_back,
+        deliveries,
+        settings,
+        by_engine,
+        by,
+        parts,
+    ):
+        settings.ENGINE_SETTLE_SECONDS = 0
+        sandbox.switch(spent_points_returned=by_engine)
+        installation.spent_points_returned_by = by
+        installation.save()
+        sell(total_cents=1050, coupon_codes=(code.code,))
+        deliveries()
+        for number, cents in enumerate(parts):
+            told = preview(engine, Sale.objects.select_related("installation").get(), cents)
+            moved = told.points_given_back - told.points_taken_back
+            before = sandbox.balance(MARA)
+            bring_back(f"R-{number}", total_cents=cents)
+            deliveries()
+            assert sandbox.balance(MARA) == before + moved
+            assert told.balance_after in {None, before + moved}
+        assert not Remainder.objects.filter(state="asks").exists()
 
     def test_shows_a_debt(self, sandbox, engine, mara, sell, deliveries, settings):
         sale = sell(total_cents=100_000).sale
