@@ -56,6 +56,8 @@ def test_a_coupon_is_created_while_our_own_call_is_open(sandbox, panel, told):
     assert made["code"] in [row[0] for row in rows]
     create = next(one for one in sandbox.told() if one["to"] == "create_coupon")
     assert (create["status"], create["tries"]) == (200, 1)
+    # It is told of the redemption as well, a little later: not while the next test counts.
+    until(lambda: "webhook" in {one["to"] for one in sandbox.told()}, "the webhook is told")
 
 
 def test_duplicates_are_counted_and_forged_ones_refused(sandbox, told):

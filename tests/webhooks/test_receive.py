@@ -232,7 +232,7 @@ def test_what_is_told_of_one_member_in_short_time_makes_one_reading(post, mara, 
     post(EVENTS["tier earned"] | {"id": "another"})
     handle_all()
     assert Delivery.objects.filter(kind=MEMBER_READING).count() == 1
-    assert Webhook.objects.order_by("-pk").first().done == "is_to_be_read"
+    assert Webhook.objects.latest("received_at").done == "is_to_be_read"
 
 
 def test_whom_nobody_looked_up_for_long_is_not_read(post, mara, engine):
