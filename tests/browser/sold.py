@@ -9,13 +9,14 @@ SELL = """
 from django.utils import timezone
 from outbox.models import Delivery
 from outbox.worker import deliver
-from sales.models import Claim, Sale
+from sales.models import Claim, Refund, Sale
 from sales.record import NewSale, record
 from stores.models import Installation, Till
 from stores.places import Place
 
 Delivery.objects.filter(order_by__startswith="sale:").delete()
 Claim.objects.all().delete()
+Refund.objects.all().delete()
 Sale.objects.all().delete()
 till = Till.objects.get(store__code="boston", code="1")
 ana = till.store.installation.associates.get(code="ana")
