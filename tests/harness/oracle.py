@@ -228,7 +228,8 @@ class Trial:
 
     def delayed_agrees(self, row: Row, made: dict[str, Any]) -> Iterator[str]:
         """Points went there where they went here; for free only with a cause."""
-        if made["deducted"] != (row.state == "used" and row.deduction == "gone"):
+        gone = row.state == "used" and row.deduction == "gone"
+        if made["deducted"] != gone and not self.was_let_go(row):
             took = "took" if made["deducted"] else "did not take"
             yield f"{row.id} is {row.state} {row.deduction}, and the engine {took} its points"
         is_free = row.state == "used" and row.deduction == "missing"
@@ -239,6 +240,13 @@ class Trial:
             yield f"{row.id} is issued, and the engine ended it"
         if row.state in {"reversing", "reversed"}:
             yield f"{row.id} is {row.state}, and it never took points"
+
+    def was_let_go(self, row: Row) -> bool:
+        """All of its sale was refunded: whether its points went and came again, nobody looks."""
+        sale = self.history.sales.get(row.sale)
+        if sale is None or row.state != "used" or row.deduction:
+            return False
+        return sum(self.parts_told(row.sale, sale)) == sale.body["total_cents"]
 
     def ran_short(self, row: Row) -> bool:
         """The member had fewer points at some time since: redeemed online, or refunded."""
@@ -366,14 +374,25 @@ class Trial:
     def is_going_back_unseen(self, row: Row) -> bool:
         """The engine's answer to giving it back was lost, and a second asking is refused.
 
-        Then the balance alone would tell, and another of this member went back as well.
+        Then the balance alone would tell, and another of this member went back as well, or a sale
+        of theirs with codes was refunded.
         """
         lost = any(
             "cancellation" in endpoint and what != "throttle" and whose["reward_text"] == row.code
             for endpoint, what, whose in self.history.met
             if "reward_text" in whose
         )
-        return lost and any(other.state == "reversed" for other in self.evidence.rows)
+        code = self.told(row)
+        unheard = lost or (code is not None and not code.reversed_answer)
+        others = [made for made in self.evidence.made if made["id"] != row.engine_id]
+        went_back = any(made["state"] == "cancelled" for made in others)
+        return unheard and (went_back or self.had_codes_refunded())
+
+    def had_codes_refunded(self) -> bool:
+        return any(
+            self.used_by(pos_id) and self.parts_told(pos_id, sale)
+            for pos_id, sale in self.history.sales.items()
+        )
 
     def was_lost(self, row: Row) -> bool:
         """A machine that is very busy can be late for the deadline and still hear a late answer."""
