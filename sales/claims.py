@@ -24,7 +24,8 @@ from members.models import Member
 from outbox.errors import UnderWay
 from outbox.ledger import enqueue_again
 from sales.errors import CannotAttach, NotNow, NotToBeClaimed
-from sales.models import ORDER, Claim, Sale
+from sales.models import Claim, Sale
+from sales.record import promise_order
 from sales.refunds import promise_refunds
 from sales.twins import find_twin
 from stores.models import Installation
@@ -106,7 +107,7 @@ def settle(sale: Sale, member: Member, said: Said) -> Claim:
         by=said.by.who.name,
         reason=said.by.reason[:200],
     )
-    promise_order(sale)
+    promise_after_all(sale)
     act = "sale.claimed" if said.how == Claim.How.MANAGER else "sale.attached"
     after = {"sale": sale.pos_id, "member": str(member.pk), "total_cents": sale.total_cents}
     said.by.record(act, sale, before={"not_delivered": why_kept}, after=after)
@@ -126,16 +127,10 @@ def check_told_nowhere_else(sale: Sale) -> None:
         )
 
 
-def promise_order(sale: Sale) -> None:
-    """And its refunds, which waited with it. Raises NotNow."""
+def promise_after_all(sale: Sale) -> None:
+    """Its order, and its refunds, which waited with it. Raises NotNow."""
     try:
-        enqueue_again(
-            kind=ORDER,
-            key=sale.order_id,
-            installation_id=sale.installation_id,
-            payload=sale.facts(),
-            order_by=f"sale:{sale.pk}",
-        )
+        promise_order(sale, enqueue_again)
         promise_refunds(sale)
     except UnderWay:
         raise NotNow from None

@@ -1,5 +1,7 @@
 """Origin rules in the admin, and what one would have held of the last sales."""
 
+from dataclasses import replace
+
 from django import forms
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
@@ -81,5 +83,5 @@ def fitted_of_last(rule: OriginRule) -> list[Sale]:
 def fits_kept(rule: OriginRule, sale: Sale) -> bool:
     said = origin_of(sale)
     if not said.email and sale.member and rule.field == OriginRule.Field.EMAIL:
-        said = type(said)(email=sale.member.email)
+        said = replace(said, email=sale.member.email)
     return rule.fits(said)

@@ -1,5 +1,6 @@
 """Recording what a POS reports: a sale once, its codes used in the same transaction, a void."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -80,7 +81,7 @@ def record(
                 sale = write(installation, new, place)
                 if by:
                     by.record("sale.recorded", sale, after=facts_of(sale))
-            if any(told["outcome"] == Outcome.UNKNOWN for told in sale.coupon_codes):
+            if has_unknown_code(sale):
                 use_what_was_sold()
             return Recorded(sale, is_new=True)
         except IntegrityError:
@@ -145,13 +146,7 @@ def write(
             ask_about_odd(code)
     sale.save(force_insert=True)
     if not sale.not_delivered:
-        enqueue(
-            kind=ORDER,
-            key=sale.order_id,
-            installation_id=installation.id,
-            payload=sale.facts(),
-            order_by=f"sale:{sale.pk}",
-        )
+        promise_order(sale)
     else:
         delayed.note_told(sale.order_id)
     release_waiting(sale)
@@ -163,6 +158,17 @@ def write(
         codes=len(codes),
     )
     return sale
+
+
+def promise_order(sale: Sale, promise: Callable[..., Any] = enqueue) -> None:
+    """Its order is told under its own id; what is told of the sale later waits behind it."""
+    promise(
+        kind=ORDER,
+        key=sale.order_id,
+        installation_id=sale.installation_id,
+        payload=sale.facts(),
+        order_by=f"sale:{sale.pk}",
+    )
 
 
 def order_id_of(installation: Installation, pos_id: str) -> str:
@@ -197,9 +203,14 @@ def told_of(code: CodeOutcome) -> dict[str, str]:
     return told | {"redemption": str(code.redemption.id), "at_engine": code.redemption.code}
 
 
+def has_unknown_code(sale: Sale) -> bool:
+    """By what was known when it came."""
+    return any(told["outcome"] == Outcome.UNKNOWN for told in sale.coupon_codes)
+
+
 def codes_by_now(sale: Sale) -> list[dict[str, str]]:
     """The sale's codes, with what became of those that nobody knew when it came."""
-    if not any(told["outcome"] == Outcome.UNKNOWN for told in sale.coupon_codes):
+    if not has_unknown_code(sale):
         return list(sale.coupon_codes)
     found = found_since(sale.order_id)
     return [
